@@ -1,0 +1,58 @@
+"""How a stage runs: one known error is one sentence and exit code 2, and it dies with its parent."""
+
+import ctypes
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import typer
+
+from caretune.errors import CaretuneError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run(main: Callable[..., Any]) -> None:
+    """Run a stage's `main` as a command whose options are its arguments.
+
+    Exit code 0 when its files are written, 2 for an error the user can mend. On Linux the stage is
+    killed when `dvc` is, so that no second run ever works beside an orphan.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A stage reads what is on disk and nothing else; set before any model library is imported.
+    os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    configure_log()
+    guard(lambda: typer.run(main))
+
+
+def guard(action: Callable[[], Any]) -> None:
+    """Run an action; print a known error as one sentence on stderr and exit with 2."""
+    try:
+        action()
+    except CaretuneError as error:
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _refuse(f"{error.filename or 'the disk'}: no space left. Free some and run again.")
+
+
+def configure_log() -> None:
+    """Log an event name plus fields to stderr: readable on a terminal, one line each elsewhere."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _refuse(sentence: str) -> None:
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(2)

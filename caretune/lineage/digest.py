@@ -1,0 +1,70 @@
+"""Canonical JSON and sha256 digests: the only place where bytes become names."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from caretune.errors import LineageError
+
+_CHUNK_BYTES = 1 << 20
+_IGNORED = ("__pycache__", ".gitignore")
+
+
+def canonical(value: Any) -> bytes:
+    """Encode a value as canonical JSON: sorted keys, UTF-8, no spaces."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the sha256 of bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_value(value: Any) -> str:
+    """Return the sha256 of a value's canonical JSON, in hex."""
+    return sha256_bytes(canonical(value))
+
+
+def sha256_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def folder_files(folder: Path) -> dict[str, str]:
+    """Return relative path -> sha256 of every file below a folder, sorted by path.
+
+    Raises:
+        LineageError: The folder does not exist or holds no file.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): sha256_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part in _IGNORED for part in path.parts)
+    }
+    if not files:
+        raise LineageError(f"{folder}: no files to hash. Run `dvc repro` or `dvc checkout` first.")
+    return files
+
+
+def sha256_folder(folder: Path) -> str:
+    """Return one sha256 over the names and bytes of every file below a folder."""
+    return sha256_value(folder_files(folder))
+
+
+def first_difference(recorded: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+    """Name the first file that is missing, extra or altered, or None when all agree."""
+    for name in sorted({*recorded, *found}):
+        if name not in found:
+            return f"{name} is missing"
+        if name not in recorded:
+            return f"{name} is not in the manifest"
+        if recorded[name] != found[name]:
+            return f"{name} has sha256 {found[name][:12]}, the manifest says {recorded[name][:12]}"
+    return None

@@ -1,0 +1,48 @@
+"""Parameters of the `base` stage."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from caretune.params.section import Count, Positive, Section
+
+
+class Rehearsal(Section):
+    """The rehearsal base: a tokenizer and a small Llama trained from split/train alone."""
+
+    vocabulary: Annotated[int, Field(ge=300)]
+    """Tokens of the byte-level BPE, special tokens included."""
+    hidden_size: Positive
+    intermediate_size: Positive
+    layers: Positive
+    attention_heads: Positive
+    key_value_heads: Positive
+    context: Annotated[int, Field(ge=64)]
+    """Longest sequence, in tokens."""
+    steps: Positive
+    """Optimiser steps."""
+    batch_size: Positive
+    """Rows a step."""
+    sequence: Annotated[int, Field(ge=16)]
+    """Tokens a row."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    warmup_steps: Count
+
+
+class Base(Section):
+    """Which base model is tuned."""
+
+    source: str
+    """`rehearsal`, or a hub id or local folder of a causal language model."""
+    revision: str | None = None
+    """Commit of a hub id; required for one, so that the weights cannot change."""
+    dtype: Annotated[str, Field(pattern="^(float32|bfloat16)$")]
+    """Type of the weights in memory."""
+    template: str
+    """Chat template file with generation marks; the same bytes train and serve."""
+    end_of_turn: str
+    """Token that ends an assistant turn; it must stand inside the loss mask."""
+    seed: Count
+    threads: Positive
+    """CPU threads; another number gives other bytes."""
+    rehearsal: Rehearsal

@@ -1,0 +1,40 @@
+"""Parameters of the `gate` stage."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from caretune.params.section import Positive, Section
+
+Level = Literal["rehearsal", "staging", "production"]
+
+
+class Rule(Section):
+    """One rule over a metric: `value - baseline` (or value) against a threshold."""
+
+    metric: str
+    """Name of a metric in reports/evaluation/metrics.json."""
+    at: Literal["most", "least"]
+    """Whether the threshold is the most or the least that passes."""
+    threshold: float
+    """In the metric's unit."""
+    baseline: str | None = None
+    """Model whose paired difference is judged; null judges the value itself."""
+    min_n: Positive = 1
+    """Fewer items than this are inconclusive, whatever the interval."""
+    binds_from: Level
+    """Lowest level whose verdict requires this rule; below it the rule is only reported."""
+
+
+class Gate(Section):
+    """What must hold before a release may be served at a level."""
+
+    level: Level
+    """The level the verdict is for: rehearsal < staging < production."""
+    candidate: str
+    """Adapter that is judged and released."""
+    max_cross_split_similarity: Annotated[float, Field(gt=0, le=1)]
+    """Two rows of different splits must be less similar than this (Jaccard of word 3-grams)."""
+    min_high_risk_items: Positive
+    """Held-out conversations of high or imminent risk needed to judge crisis handling."""
+    rules: dict[str, Rule]

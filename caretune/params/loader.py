@@ -1,0 +1,83 @@
+"""The one way into params.yaml: every section is checked, all faults come at once.
+
+YAML 1.2 (ruamel.yaml), as DVC reads it: `3e-4` is a number here and there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from caretune.errors import ParamsError
+from caretune.params.augment import Augment
+from caretune.params.base import Base
+from caretune.params.evaluate import Evaluate
+from caretune.params.filters import Filters
+from caretune.params.gate import Gate
+from caretune.params.ingest import Ingest
+from caretune.params.safety_label import SafetyLabel
+from caretune.params.section import Section
+from caretune.params.service import Service
+from caretune.params.split import Split
+from caretune.params.train import Train
+
+
+class Params(Section):
+    """All of params.yaml; one field per section."""
+
+    filters: Filters
+    ingest: Ingest
+    split: Split
+    augment: Augment
+    safety_label: SafetyLabel
+    base: Base
+    train: Train
+    evaluate: Evaluate
+    gate: Gate
+    service: Service
+
+
+def load(path: Path) -> Params:
+    """Read and check every section of a params file.
+
+    Raises:
+        ParamsError: The file is missing, not YAML, or has unknown keys or wrong values; lists all.
+    """
+    return check(path, read_yaml(path))
+
+
+def check(path: Path, values: Any) -> Params:
+    """Check plain values as params; `path` only names them in the error.
+
+    Raises:
+        ParamsError: Lists every fault as `section.key: problem`.
+    """
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ParamsError(str(path), [_sentence(fault) for fault in error.errors()]) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML 1.2 file into plain values.
+
+    Raises:
+        ParamsError: The file is missing or not YAML.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise ParamsError(str(path), ["no such file; run from the project root"]) from None
+    except YAMLError as error:
+        raise ParamsError(str(path), [" ".join(str(error).split())]) from None
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key; check its spelling or remove it"
+    if fault["type"] == "missing":
+        return f"{where}: missing; the default stands in the project's params.yaml"
+    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"

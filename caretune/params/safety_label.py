@@ -1,0 +1,20 @@
+"""Parameters of the `safety-label` stage."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from caretune.params.section import Count, Rate, Section
+
+
+class SafetyLabel(Section):
+    """What of the augmented data is trained on, and how much crisis rows weigh."""
+
+    seed: Count
+    """Seed of the sample of augmented children."""
+    augmented_rate: Rate
+    """Share of the augmented children that enters labelled/train (ranked by hash, stated sample)."""
+    drop_unsafe_replies: bool
+    """Drop train rows whose assistant turns the filters call toxic (a named exit)."""
+    max_toxic_reply_score: Annotated[float, Field(gt=0, le=1)]
+    """An assistant turn at or above this toxicity score counts as unsafe."""

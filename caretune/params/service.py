@@ -1,0 +1,26 @@
+"""Parameters of the service."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from caretune.params.gate import Level
+from caretune.params.section import Positive, Section
+
+
+class Service(Section):
+    """What is served, and within which limits."""
+
+    release: str
+    """Folder of the release, relative to the project root."""
+    level: Level
+    """Lowest verdict level that may be served."""
+    max_new_tokens: Positive
+    """Longest generated reply, in tokens."""
+    max_turns: Positive
+    """Most messages a request may hold."""
+    max_body_bytes: Positive
+    threads: Positive
+    """CPU threads of the model."""
+    timeout_s: Annotated[float, Field(gt=0)]
+    """A reply that takes longer is refused with 504."""

@@ -1,0 +1,26 @@
+"""Parameters of the `split` stage."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from caretune.params.section import Count, Positive, Rate, Section
+
+
+class Split(Section):
+    """How families are found and cut."""
+
+    seed: Count
+    """Families are ranked by sha256(seed, family)."""
+    train_rate: Rate
+    """Share of rows in train; rounded down."""
+    validation_rate: Rate
+    """Share of rows in validation; rounded down. The rest is test."""
+    near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
+    """Rows at or above this Jaccard similarity of word 3-grams are one family."""
+    permutations: Annotated[int, Field(ge=16, multiple_of=4)]
+    """MinHash permutations; more find twins more surely and take longer."""
+    expert_size: Positive
+    """Replies wanted in the expert set; at most a third of validation and test families give one."""
+    expert_crisis_rate: Rate
+    """Share of the expert set drawn from crisis conversations."""

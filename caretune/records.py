@@ -1,0 +1,217 @@
+"""The one schema of dialogue rows, and JSONL in and out.
+
+A row is a frozen `Conversation`; its fields are described in docs/formats.md. Text is normalised
+once, at the door (`normalise_text`), and the content id is taken from that text, so that an id
+never changes later, whatever is redacted or labelled.
+"""
+
+import os
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from caretune.errors import CaretuneError, RecordError
+
+Role = Literal["system", "user", "assistant"]
+T = TypeVar("T")
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One turn. `strategy` names the counselling strategy of an authored assistant turn."""
+
+    role: Role
+    content: str
+    strategy: str | None = None
+
+
+class Crisis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A crisis label: types and protective factors are sorted, severity and timeline are words.
+
+    The allowed words stand in caretune.safety.taxonomy.
+    """
+
+    types: list[str] = []
+    severity: str = "none"
+    timeline: str = "none"
+    protective: list[str] = []
+
+
+class Gold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Labels as their author gave them; None where the author gave none."""
+
+    crisis: Crisis | None = None
+
+
+class FilterLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the filter bundle `digest` says of a conversation; kept apart from gold."""
+
+    crisis: Crisis
+    bias: list[str]
+    toxic: bool
+    inappropriate: list[str]
+    pii: dict[str, int]
+    digest: str
+
+
+class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an augmented child was made from its parent."""
+
+    strategy: str
+    version: int
+    seed: int
+    edits: list[str]
+
+
+class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who the client is in an authored dialogue."""
+
+    age_band: str | None = None
+    background: str | None = None
+
+
+class Conversation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of the corpus, from ingest to labelled."""
+
+    id: str
+    source: str
+    license: str
+    messages: list[Message]
+    family: str | None = None
+    parent: str | None = None
+    operation: Operation | None = None
+    split: str | None = None
+    domain: str | None = None
+    category: str | None = None
+    difficulty: str | None = None
+    client: Client | None = None
+    person: str | None = None
+    gold: Gold | None = None
+    filter: FilterLabels | None = None
+
+
+class ExpertExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One assistant reply with its context, for people to score; scores are null until they do."""
+
+    id: str
+    conversation: str
+    family: str
+    context: list[Message]
+    reply: str
+    scenario: str
+    crisis: bool
+    scores: dict[str, float] | None = None
+    comment: str | None = None
+
+
+class BadRow(NamedTuple):
+    """A line that could not become a record; it leaves by a named exit, the run goes on."""
+
+    line: int
+    exit: str
+    problem: str
+
+
+def normalise_text(text: str) -> str:
+    """Return NFC text with line feeds as line ends; the form from which ids are taken."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def crisis_severity(conversation: Conversation) -> str | None:
+    """Return the severity to be conserved: gold where present, else the filter's, else None."""
+    if conversation.gold is not None and conversation.gold.crisis is not None:
+        return conversation.gold.crisis.severity
+    return conversation.filter.crisis.severity if conversation.filter is not None else None
+
+
+def encode(record: Any) -> bytes:
+    """Encode one record as a JSON line with sorted keys (no newline)."""
+    return msgspec.json.encode(record, order="sorted")
+
+
+def read(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield the records of a JSONL file that a stage wrote; any bad line is an error.
+
+    Raises:
+        RecordError: A line is not a `kind`; the message ends in the path to the field.
+        CaretuneError: The file does not exist.
+    """
+    for line, record in read_lenient(path, kind):
+        if isinstance(record, BadRow):
+            raise RecordError(str(path), line, record.problem)
+        yield record
+
+
+def read_lenient(path: Path, kind: type[T]) -> Iterator[tuple[int, T | BadRow]]:
+    """Yield `(line number from 1, record or BadRow)` for every non-blank line of a JSONL file."""
+    decoder = msgspec.json.Decoder(kind)
+    if not path.exists():
+        raise CaretuneError(f"{path}: no such file. Check the path, or run `dvc repro` to make it.")
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            line = raw.strip()
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line:
+                continue
+            try:
+                yield number, decoder.decode(line)
+            except msgspec.ValidationError as error:
+                yield number, BadRow(number, "bad_field", str(error))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield number, BadRow(number, "bad_json", str(error))
+
+
+def write(path: Path, records: Iterable[Any]) -> int:
+    """Write records as JSONL and return their count; the file appears whole or not at all."""
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for record in records:
+            count += 1
+            yield encode(record) + b"\n"
+
+    _replace(path, lines())
+    return count
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one value as indented JSON with sorted keys and a final newline, whole or not at all."""
+    _replace(path, [msgspec.json.format(encode(value), indent=2) + b"\n"])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all."""
+    _replace(path, [text.encode()])
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON value that a stage wrote.
+
+    Raises:
+        CaretuneError: The file is missing or not JSON.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise CaretuneError(f"{path}: no such file. Run `dvc repro` to make it.") from None
+    except msgspec.DecodeError as error:
+        raise CaretuneError(f"{path}: not JSON ({error}). Delete it and run `dvc repro`.") from None
+
+
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise

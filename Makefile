@@ -1,0 +1,65 @@
+# `make` lists the targets. Each sets up .venv from requirements.lock when it is missing.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 3000
+DEMO ?= $(shell mktemp -d)/caretune-demo
+CI_CLONE := $(CURDIR)/build/ci
+VENV := .venv/.installed
+
+# The tools of .venv first, also for the stages that dvc starts; nothing here asks the network.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export BENTOML_DO_NOT_TRACK := True
+
+.PHONY: help repro demo serve test test-all check deps bench ci-repro clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
+
+# torch first and alone: its wheel decides between CPU and CUDA, the lock only names the version.
+$(VENV): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+repro: $(VENV) ## run the whole pipeline: raw dialogue to gated release and reports
+	dvc repro
+	@caretune gate || true
+	@echo "report: reports/evaluation.html    serve: make serve"
+
+demo: $(VENV) ## the same on a toy, in a temporary clone: report, scanned message, served reply
+	bash deploy/demo.sh $(DEMO)
+
+serve: $(VENV) ## serve models/release on 127.0.0.1:3000 (PORT=...)
+	bentoml serve . --port $(PORT)
+
+check: $(VENV) ## format, lint, types, floors, house
+	ruff format --check --quiet .
+	ruff check --quiet .
+	mypy
+	lint-imports
+	caretune params check
+	pytest -q -m "not slow" tests/house
+
+test: check ## check, then every test but the slow ones, with coverage
+	pytest -q -n 2 -m "not slow" --ignore=tests/house --cov --cov-report=term:skip-covered
+
+test-all: check ## every test
+	pytest -q -n 2 --cov --cov-report=term:skip-covered
+
+deps: $(VENV) ## write each stage's import closure into dvc.yaml
+	python -m tests.house.closure
+
+bench: $(VENV) ## MoE-LoRA against LoRA of equal total rank: step, activations, decode
+	python -m tests.bench.bench_moe_lora
+
+ci-repro: $(VENV) ## a real `dvc repro` of the small profile in a clone, twice: the second does nothing
+	rm -rf $(CI_CLONE)
+	caretune params merge profiles/small.yaml $(CI_CLONE)
+	cd $(CI_CLONE) && dvc repro && dvc repro | tee repro.log && grep -q "up to date" repro.log && caretune gate --check
+
+clean: ## remove caches and clones; data, models and reports stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

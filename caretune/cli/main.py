@@ -1,0 +1,24 @@
+"""The `caretune` command: what the plain tools (`dvc`, `bentoml`) do not do themselves."""
+
+import typer
+
+from caretune.cli import gate, params, scan
+from caretune.cli.stage import configure_log, guard
+
+app = typer.Typer(
+    help="From versioned therapeutic dialogue to a model that is served only with evidence.\n\n"
+    "The pipeline runs by `dvc repro`, the service by `bentoml serve .`; these commands check "
+    "and explain what they made.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(params.app, name="params")
+app.command("scan")(scan.scan)
+app.command("gate")(gate.gate)
+
+
+def run() -> None:
+    """Run the command line; a known error is one sentence on stderr and exit code 2."""
+    configure_log()
+    guard(app)

@@ -1,0 +1,171 @@
+"""Which experts a token uses: one router per decoder block, read by all layers of the block."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  the name that torch's own documentation uses
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from caretune.errors import ModelError
+from caretune.moe_lora.config import MoeLoraConfig
+
+
+def top_k_gates(logits: Tensor, top_k: int) -> Tensor:
+    """Return gates that are a softmax over each token's `top_k` largest logits, else 0.
+
+    The same as a softmax over all experts, cut to the largest and made to sum to 1 again.
+
+    Args:
+        logits: Router logits, `(..., experts)`.
+        top_k: Experts a token uses.
+
+    Returns:
+        Gates in 0..1 that sum to 1, `(..., experts)`.
+    """
+    if top_k == logits.shape[-1]:
+        return logits.softmax(-1)
+    values, experts = logits.topk(top_k, dim=-1)
+    return torch.zeros_like(logits).scatter(-1, experts, values.softmax(-1))
+
+
+def rank_gates(gates: Tensor, config: MoeLoraConfig) -> Tensor:
+    """Spread gates over the ranks of the stacked experts, shared ones and the scale included.
+
+    Args:
+        gates: One gate an expert, `(..., experts)`.
+        config: Gives rank, number of shared experts and scale.
+
+    Returns:
+        One factor a rank, `(..., (experts + shared) * r)`.
+    """
+    with_shared = F.pad(gates, (0, config.num_shared_experts), value=1.0) * config.scaling
+    spread = with_shared.unsqueeze(-1).expand(*with_shared.shape, config.r)
+    return spread.flatten(-2)  # (..., experts + shared, r) -> (..., (experts + shared) * r)
+
+
+@dataclass
+class Routing:
+    """What the routers of one model share: gates given from outside and inputs of the call."""
+
+    static_gates: Tensor | None = None
+    """Gates set until further notice, `(experts,)`; the only ones that a merge reads."""
+    call_gates: Tensor | None = None
+    """Gates of the running call, `(experts,)` or `(batch, experts)`."""
+    generation_gates: Tensor | None = None
+    """Gates of every call of a running `generate`, as `call_gates`."""
+    attention_mask: Tensor | None = None
+    """1 = token, 0 = padding, `(batch, seq)`; None = no padding, as in packed rows."""
+    domain_ids: Tensor | None = None
+    """Expert that should take a row or token, `(batch,)` or `(batch, seq)`; -100 = any."""
+
+
+class BlockState:
+    """What a block's router leaves for the block's layers (`rank_gates`) and losses (`logits`).
+
+    Each block holds its own: gradient checkpointing replays a block's `forward` without the hook
+    that routes, long after the last block was routed, and must find the gates of its own block.
+    """
+
+    def __init__(self) -> None:
+        self.rank_gates: dict[str, Tensor] = {}
+        self.logits: dict[str, Tensor] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle a model without the tensors of its last call."""
+        return BlockState, ()
+
+
+class Router(nn.Module, BaseTunerLayer):
+    """The router of one decoder block; it runs before the block, on the block's input.
+
+    It stands in the block as a PEFT layer, so that PEFT's own switches (active adapter, delete,
+    disable, save, dtype, device) reach it like any other.
+    """
+
+    # "moelora_" must not be part of its path: PEFT's delete_adapter passes over such modules.
+    NAME = "expert_router"
+    adapter_layer_names = ("moelora_router",)
+    other_param_names = ("configs",)
+
+    def __init__(self, block: nn.Module, routing: Routing) -> None:
+        super().__init__()
+        self.routing = routing
+        self.state = BlockState()
+        self.configs: dict[str, MoeLoraConfig] = {}
+        self.moelora_router = nn.ParameterDict()
+        # A tuple, or torch would take the block for a child of its own child.
+        self._block = (block,)
+        self._hook = block.register_forward_pre_hook(self._route, with_kwargs=True)
+
+    def add_adapter(self, adapter: str, config: MoeLoraConfig, hidden_size: int) -> None:
+        """Add an adapter's weights, `(experts, hidden)`, in fp32 whatever the base is in."""
+        self.configs[adapter] = config
+        weight = torch.empty(config.num_experts, hidden_size, device=self._device())
+        nn.init.normal_(weight, std=config.router_init_std)
+        self.moelora_router[adapter] = nn.Parameter(weight)
+
+    def forward(self, hidden: Tensor, adapter: str) -> Tensor:
+        """Return fp32 logits, `(batch, seq, hidden)` -> `(batch, seq, experts)`.
+
+        They do not depend on the length of the hidden state, which grows from block to block:
+        the product is divided by its root mean square, as if it had been normalised before.
+        """
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True).clamp(min=1e-6)
+            logits = F.linear(hidden, self.moelora_router[adapter].float())
+            return logits * (math.sqrt(hidden.shape[-1]) / length)
+
+    def remove(self) -> None:
+        """Take the router out of its block."""
+        self._hook.remove()
+        delattr(self._block[0], self.NAME)
+
+    def _route(self, _block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.disable_adapters:
+            return
+        hidden = args[0] if args else kwargs["hidden_states"]
+        for adapter in self.active_adapters:
+            if adapter in self.moelora_router:
+                gates = self._gates(adapter, hidden)
+                self.state.rank_gates[adapter] = rank_gates(gates, self.configs[adapter])
+
+    def _gates(self, adapter: str, hidden: Tensor) -> Tensor:
+        config, routing = self.configs[adapter], self.routing
+        given = routing.static_gates if routing.call_gates is None else routing.call_gates
+        if given is None:
+            self.state.logits[adapter] = self(hidden, adapter)
+            return top_k_gates(self.state.logits[adapter], config.top_k)
+        wanted = ((config.num_experts,), (hidden.shape[0], config.num_experts))
+        if tuple(given.shape) not in wanted:
+            raise ModelError(
+                f"expert gates have shape {tuple(given.shape)}, adapter {adapter} needs "
+                f"{wanted[0]} or {wanted[1]}. Give one gate an expert, for all rows or for each."
+            )
+        given = given.to(hidden.device, torch.float32)
+        return given if given.dim() == 1 else given.unsqueeze(1)  # -> (batch, 1, experts)
+
+    def _device(self) -> torch.device:
+        return next(p.device for n, p in self._block[0].named_parameters() if self.NAME not in n)
+
+    # PEFT's contract for a layer. A router adds nothing to a base weight, and its base is a block.
+
+    def get_base_layer(self) -> nn.Module:
+        """Return the decoder block; PEFT's default would return the router and ask it forever."""
+        return self._block[0]
+
+    def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
+        """Do nothing: only layers merge."""
+
+    def unmerge(self) -> None:
+        """Do nothing: only layers merge."""
+
+    def _move_adapter_to_device_of_base_layer(
+        self, adapter_name: str, device: torch.device | None = None
+    ) -> None:
+        weight = self.moelora_router[adapter_name]
+        if not weight.is_meta:
+            self.moelora_router[adapter_name] = weight.to(device or self._device())

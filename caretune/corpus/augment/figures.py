@@ -1,0 +1,74 @@
+"""The figures of augmentation: how much, how varied, how near to the parent, how grave."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from caretune.corpus import families
+from caretune.corpus.augment.pipeline import Attempt
+from caretune.records import Conversation, crisis_severity
+
+_NEAR = 0.95
+"""Jaccard similarity of word 3-grams from which a child says nothing new."""
+
+
+def figures(rows: Sequence[Conversation], attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Return the report of the stage.
+
+    `ratio` is (train + children) / train; `distinct_2` is distinct word pairs over all word pairs of
+    the children (1.0 = no pair twice), beside that of the train rows; `near_parent_rate` is the share
+    of children with at least 0.95 similarity to their parent. Rates are null where nothing counts.
+    """
+    made = [(a.parent, a.strategy, a.child) for a in attempts if a.child is not None]
+    near = [name for parent, name, child in made if _similarity(parent, child) >= _NEAR]
+    return {
+        "train": len(rows),
+        "children": len(made),
+        "ratio": round((len(rows) + len(made)) / len(rows), 4) if rows else None,
+        "strategies": {
+            name: {
+                "tried": sum(a.strategy == name for a in attempts),
+                "made": sum(strategy == name for _, strategy, _ in made),
+                "near_parent": near.count(name),
+                **Counter(a.exit for a in attempts if a.strategy == name and a.exit),
+            }
+            for name in sorted({a.strategy for a in attempts})
+        },
+        "exits": dict(sorted(Counter(a.exit for a in attempts if a.exit).items())),
+        "near_parent_rate": round(len(near) / len(made), 4) if made else None,
+        "distinct_2": distinct_pairs(child for _, _, child in made),
+        "distinct_2_train": distinct_pairs(rows),
+        "severity_parent_child": _table((parent, child) for parent, _, child in made),
+        "severity_train": _severities(rows),
+        "severity_children": _severities(child for _, _, child in made),
+    }
+
+
+def distinct_pairs(rows: Iterable[Conversation]) -> float | None:
+    """Return distinct word pairs over all word pairs, pairs taken inside a message."""
+    pairs = Counter(
+        pair
+        for row in rows
+        for message in row.messages
+        for words in [families.words(message.content)]
+        for pair in zip(words, words[1:], strict=False)
+    )
+    return round(len(pairs) / pairs.total(), 4) if pairs else None
+
+
+def _similarity(parent: Conversation, child: Conversation) -> float:
+    texts = ["\n".join(message.content for message in row.messages) for row in (parent, child)]
+    return families.similarity(*map(families.shingles, texts))
+
+
+def _severities(rows: Iterable[Conversation]) -> dict[str, int]:
+    return dict(sorted(Counter(crisis_severity(row) or "not_labelled" for row in rows).items()))
+
+
+def _table(pairs: Iterable[tuple[Conversation, Conversation]]) -> dict[str, dict[str, int]]:
+    """Count children by their parent's gold severity and their own."""
+    counts: dict[str, Counter[str]] = {}
+    for parent, child in pairs:
+        row = counts.setdefault(crisis_severity(parent) or "not_labelled", Counter())
+        row[crisis_severity(child) or "not_labelled"] += 1
+    return {name: dict(sorted(row.items())) for name, row in sorted(counts.items())}

@@ -1,0 +1,208 @@
+"""The door: every row of every source becomes a corpus row or leaves by a named exit.
+
+At the door a row's text is normalised once, it gets its id, the name of its author becomes a keyed
+hash, and personal data becomes typed placeholders. Nothing past the door has seen a raw row.
+
+Exits: `bad_json`, `bad_field`, `unknown_role`, `empty`, `duplicate`.
+"""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from caretune import records
+from caretune.corpus import source as data_source
+from caretune.corpus.source import Source
+from caretune.corpus.sources.raw import RawConversation, RawMessage
+from caretune.errors import SourceError
+from caretune.lineage import identity, ledger
+from caretune.lineage.ledger import Edge
+from caretune.records import BadRow, Conversation, Message, Role
+
+PUBLIC_PERSON_KEY = "caretune"
+"""Key of the person hashes where the environment gives none: anybody can make these hashes."""
+
+_STAGE = "ingest"
+_PERSON_HEX = 32
+_ROLE_CHARS = 20
+_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
+_COUNTED = ("source", "domain", "difficulty", "severity", "license")
+
+
+class Span(Protocol):
+    """One piece of personal data that was replaced."""
+
+    @property
+    def type(self) -> str:
+        """Its kind, such as `EMAIL`."""
+
+
+class Redactor(Protocol):
+    """Replaces personal data; placeholders are consistent over all texts of one redactor."""
+
+    def redact(self, text: str) -> tuple[str, Sequence[Span]]:
+        """Return the text with typed placeholders, and what was replaced."""
+
+
+class Door:
+    """Lets rows in one by one, and keeps the ledger and the figures.
+
+    Args:
+        redactor: Makes a redactor for each conversation; None leaves personal data in.
+        person_key: Key of the hashes that stand for people's names.
+        max_bad_rate: More bad rows than this share of a source's rows (0..1) stop the run.
+    """
+
+    def __init__(
+        self, *, redactor: Callable[[], Redactor] | None, person_key: str, max_bad_rate: float
+    ) -> None:
+        self.edges: list[Edge] = []
+        self._redactor = redactor
+        self._person_key = person_key.encode()
+        self._max_bad_rate = max_bad_rate
+        self._read: list[str] = []
+        self._written: set[str] = set()
+        self._persons: set[str] = set()
+        self._pii: Counter[str] = Counter()
+        self._messages: Counter[str] = Counter()
+        self._rows: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+
+    def rows(self, sources: Sequence[Source]) -> Iterator[Conversation]:
+        """Yield the corpus rows of all sources, in the order of the sources and of their lines.
+
+        Raises:
+            SourceError: No source is given; or one is missing, has other bytes than params say, has
+                no rows or too many bad ones.
+            LineageError: A row was read and left no trace.
+        """
+        if not sources:
+            raise SourceError("params.ingest.sources: none is enabled. Set `enabled: true` on one.")
+        for source in sources:
+            data_source.check_bytes(source)
+        for source in sources:
+            yield from self._source(source)
+        ledger.check_conserved(self.edges, self._read, self._written)
+
+    def figures(self, summary: ledger.Summary) -> dict[str, Any]:
+        """Return the figures of all rows let in; `unlabelled` counts the rows without that field.
+
+        `pii` counts what was replaced, by type; it is null where redaction is off.
+        """
+        counts = {name: dict(sorted(count.items())) for name, count in self._rows.items()}
+        return {
+            "rows": {"total": len(self._written), **counts},
+            "messages": dict(sorted(self._messages.items())),
+            "persons": len(self._persons),
+            "exits": summary.exits,
+            "pii": dict(sorted(self._pii.items())) if self._redactor else None,
+            "ledger": summary,
+        }
+
+    def _source(self, source: Source) -> Iterator[Conversation]:
+        bad: list[BadRow] = []
+        before = len(self._read)
+        for line, raw in data_source.read(source):
+            name = f"{source.name}:{line}"
+            self._read.append(name)
+            row = raw if isinstance(raw, BadRow) else self._conversation(source, line, raw)
+            if isinstance(row, Conversation) and row.id not in self._written:
+                self.edges.append(Edge(_STAGE, name, to=row.id))
+                yield self._admit(row)
+                continue
+            if isinstance(row, BadRow):
+                bad.append(row)
+                way, problem = row.exit, row.problem
+            else:
+                way, problem = "duplicate", f"same messages as {row.id}"
+            where = f"{source.path.name} line {line}"
+            self.edges.append(Edge(_STAGE, name, exit=way, detail=f"{where}: {problem}"))
+        self._check_rate(source, len(self._read) - before, bad)
+
+    def _conversation(
+        self, source: Source, line: int, raw: RawConversation
+    ) -> Conversation | BadRow:
+        messages = _messages(line, raw.messages)
+        if isinstance(messages, BadRow):
+            return messages
+        return Conversation(
+            id=identity.content_id(source.name, messages),
+            source=source.name,
+            license=source.license,
+            messages=messages,
+            domain=raw.domain or source.domains.get(raw.category or "", source.default_domain),
+            category=raw.category,
+            difficulty=raw.difficulty,
+            client=raw.client,
+            person=self._person(source.name, raw.person),
+            gold=raw.gold,
+        )
+
+    def _person(self, source: str, name: str | None) -> str | None:
+        """Return the keyed hash of a name in its source; case and spacing do not count."""
+        if name is None:
+            return None
+        text = f"{source}\n{' '.join(records.normalise_text(name).casefold().split())}"
+        return hmac.new(self._person_key, text.encode(), hashlib.sha256).hexdigest()[:_PERSON_HEX]
+
+    def _admit(self, row: Conversation) -> Conversation:
+        self._written.add(row.id)
+        self._messages.update(message.role for message in row.messages)
+        labels = {
+            "source": row.source,
+            "domain": row.domain,
+            "difficulty": row.difficulty,
+            "severity": records.crisis_severity(row),
+            "license": row.license,
+        }
+        for name, word in labels.items():
+            self._rows[name][word or "unlabelled"] += 1
+        if row.person is not None:
+            self._persons.add(row.person)
+        return row if self._redactor is None else self._redact(row, self._redactor())
+
+    def _redact(self, row: Conversation, redactor: Redactor) -> Conversation:
+        messages: list[Message] = []
+        for message in row.messages:
+            text, spans = redactor.redact(message.content)
+            self._pii.update(str(span.type) for span in spans)
+            messages.append(msgspec.structs.replace(message, content=text))
+        return msgspec.structs.replace(row, messages=messages)
+
+    def _check_rate(self, source: Source, rows: int, bad: list[BadRow]) -> None:
+        if not rows:
+            raise SourceError(
+                f"{source.path}: holds no rows. Give it rows, or set "
+                f"params.ingest.sources.{source.name}.enabled to false."
+            )
+        if len(bad) > self._max_bad_rate * rows:
+            exits = Counter(row.exit for row in bad)
+            listed = ", ".join(f"{count} {name}" for name, count in sorted(exits.items()))
+            raise SourceError(
+                f"{source.path}: {len(bad)} of {rows} rows are bad ({listed}), more than "
+                f"params.ingest.max_bad_rate {self._max_bad_rate} allows; the first is line "
+                f"{bad[0].line}: {bad[0].problem}. Mend the file, or raise the rate."
+            )
+
+
+def _messages(line: int, raw: Sequence[RawMessage]) -> list[Message] | BadRow:
+    """Return the messages with normalised text, or why they are no conversation to learn from."""
+    messages: list[Message] = []
+    for number, message in enumerate(raw):
+        where = f"$.messages[{number}]"
+        role = _ROLES.get(message.role)
+        if role is None:
+            got = message.role[:_ROLE_CHARS]
+            problem = f"expected role system|user|assistant, got {got!r} at {where}.role"
+            return BadRow(line, "unknown_role", problem)
+        content = records.normalise_text(message.content)
+        if not content.strip():
+            return BadRow(line, "empty", f"no text at {where}.content")
+        messages.append(Message(role, content, message.strategy))
+    roles = [message.role for message in messages]
+    if "user" not in roles or "assistant" not in roles[roles.index("user") :]:
+        return BadRow(line, "empty", "no assistant message after a user message at $.messages")
+    return messages

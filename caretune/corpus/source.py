@@ -1,0 +1,64 @@
+"""One data source: where it lies, which bytes it must have, which adapter reads it."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from caretune.corpus.sources import chat, concepts, counsel_chat, dialogues
+from caretune.corpus.sources.raw import Rows
+from caretune.errors import SourceError
+from caretune.lineage import digest
+
+_ADAPTERS: dict[str, Callable[[Path], Rows]] = {
+    "dialogues": dialogues.read,
+    "concepts": concepts.read,
+    "counsel_chat": counsel_chat.read,
+    "chat": chat.read,
+}
+
+
+class Source(NamedTuple):
+    """One data source as params name it.
+
+    `domains` maps a category to its domain; any other category gets `default_domain`.
+    """
+
+    name: str
+    adapter: str
+    path: Path
+    license: str
+    sha256: str
+    url: str | None
+    domains: Mapping[str, str]
+    default_domain: str | None
+
+
+def read(source: Source) -> Rows:
+    """Yield the source's rows as it tells them, with their line numbers."""
+    return _ADAPTERS[source.adapter](source.path)
+
+
+def check_bytes(source: Source) -> None:
+    """Check that the file is there and has exactly the bytes that params name.
+
+    Raises:
+        SourceError: It is missing (ends with the command that fetches it, where one does) or has
+            another digest (which is given).
+    """
+    field = f"params.ingest.sources.{source.name}"
+    if not source.path.is_file():
+        raise SourceError(f"{source.path}: no such file, named in {field}.path. {_remedy(source)}")
+    found = digest.sha256_file(source.path)
+    if found != source.sha256:
+        raise SourceError(
+            f"{source.path}: has sha256 {found}, but {field}.sha256 says {source.sha256}. Restore "
+            f"the file; or, where the change is meant, set {field}.sha256 to {found}"
+        )
+
+
+def _remedy(source: Source) -> str:
+    if source.url is None:
+        return f"Put it there, or set params.ingest.sources.{source.name}.enabled to false."
+    folder, fetch = source.path.parent, ["dvc", "import-url", source.url, str(source.path)]
+    return f"Fetch it from the project root: mkdir -p {folder} && {shlex.join(fetch)}"

@@ -1,0 +1,50 @@
+"""Authored supportive dialogues: JSONL with category, difficulty, domain, client and crisis."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from caretune import records
+from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows
+from caretune.records import BadRow, Client, Crisis, Gold
+from caretune.safety.taxonomy import CrisisType, Protective, Severity, Timeline
+
+
+class _Crisis(msgspec.Struct, forbid_unknown_fields=True):
+    types: list[CrisisType]
+    severity: Severity
+    timeline: Timeline
+    protective: list[Protective]
+
+
+class _Dialogue(msgspec.Struct, forbid_unknown_fields=True):
+    category: str
+    difficulty: Literal["routine", "moderate", "hard", "crisis"]
+    domain: str
+    client: Client
+    crisis: _Crisis
+    messages: list[RawMessage]
+
+
+def read(path: Path) -> Rows:
+    """Yield the dialogues of a file; crisis labels become gold, each word one of the taxonomy."""
+    for line, row in records.read_lenient(path, _Dialogue):
+        yield line, row if isinstance(row, BadRow) else _conversation(row)
+
+
+def _conversation(row: _Dialogue) -> RawConversation:
+    crisis = Crisis(
+        types=sorted(str(word) for word in row.crisis.types),
+        severity=str(row.crisis.severity),
+        timeline=str(row.crisis.timeline),
+        protective=sorted(str(word) for word in row.crisis.protective),
+    )
+    return RawConversation(
+        messages=row.messages,
+        domain=row.domain,
+        category=row.category,
+        difficulty=row.difficulty,
+        client=row.client,
+        gold=Gold(crisis),
+    )

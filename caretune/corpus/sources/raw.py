@@ -1,0 +1,35 @@
+"""What an adapter hands to the door: a row as its source tells it, nothing checked but its shape."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from caretune.records import BadRow, Client, Gold
+
+
+class RawMessage(msgspec.Struct, frozen=True):
+    """One turn; the role is any word until the door has looked at it. Other fields are ignored."""
+
+    role: str
+    content: str
+    strategy: str | None = None
+
+
+class RawConversation(msgspec.Struct, frozen=True):
+    """A conversation before it has an id.
+
+    `domain` is None where the source names none: the table in params then gives it by `category`.
+    `person` is a name in clear; the door keeps its keyed hash alone.
+    """
+
+    messages: list[RawMessage]
+    domain: str | None = None
+    category: str | None = None
+    difficulty: str | None = None
+    client: Client | None = None
+    gold: Gold | None = None
+    person: str | None = None
+
+
+Rows = Iterator[tuple[int, RawConversation | BadRow]]
+"""`(line number from 1, row)`: what every adapter yields."""

@@ -1,0 +1,97 @@
+"""How surely a model expects the authored replies: response NLL and perplexity."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from caretune.evaluation.bootstrap import Floats
+from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.model import chat
+from caretune.records import Message
+
+
+class Likelihood(NamedTuple):
+    """Of one conversation: nats summed over its assistant tokens, and how many tokens."""
+
+    nll_sum: float | None
+    """None where no assistant token is in the model's context: unscored, not 0."""
+    tokens: int
+
+
+class ResponseNll(RatioMetric):
+    """Negative log-likelihood of the authored assistant tokens; 0 = each was certain."""
+
+    definition = Definition(
+        name="response_nll",
+        version=1,
+        unit="nats per token",
+        direction="lower",
+        columns={"nll_sum": "float64", "tokens": "int64"},
+        description="Mean negative log-likelihood of assistant tokens, end of turn included.",
+    )
+
+    def parts(self, *, nll_sum: Sequence[float | None], tokens: Sequence[int]) -> Parts:
+        """Weigh each conversation by its assistant tokens."""
+        return Parts(np.array(nll_sum, dtype=np.float64), np.array(tokens, dtype=np.float64))
+
+
+class Perplexity(ResponseNll):
+    """exp(response NLL): among how many equally likely tokens the model wavers; 1 = certain."""
+
+    definition = ResponseNll.definition._replace(
+        name="perplexity", unit="tokens", description="exp of the response NLL, its interval too."
+    )
+
+    @staticmethod
+    def link(ratio: Floats) -> Floats:
+        """Map nats to a number of equally likely tokens."""
+        return np.exp(ratio)
+
+
+def score(
+    model: Any, tokenizer: Any, conversations: Sequence[Sequence[Message]], batch_size: int
+) -> list[Likelihood]:
+    """Return the likelihood of each conversation's assistant turns, in the order given.
+
+    Args:
+        model: A loaded base, or an adapter on one.
+        tokenizer: The base's tokenizer.
+        conversations: A conversation longer than the model's context loses its oldest messages.
+        batch_size: Conversations a forward pass, grouped by length, never packed.
+    """
+    longest = model.config.max_position_embeddings
+    encoded = [chat.encode(tokenizer, messages, longest) for messages in conversations]
+    order = sorted(range(len(encoded)), key=lambda place: (len(encoded[place].input_ids), place))
+    found: dict[int, Likelihood] = {}
+    for start in range(0, len(order), batch_size):
+        places = order[start : start + batch_size]
+        batch = _score_batch(model, [encoded[place] for place in places], tokenizer.pad_token_id)
+        found.update(zip(places, batch, strict=True))
+    return [found[place] for place in range(len(encoded))]
+
+
+@torch.inference_mode()
+def _score_batch(model: Any, encoded: Sequence[chat.Encoded], pad: int) -> list[Likelihood]:
+    ids = _padded([row.input_ids for row in encoded], pad, model.device)  # (batch, seq)
+    said = _padded([row.assistant_mask for row in encoded], 0, model.device)[:, 1:].bool()
+    attended = _padded([[1] * len(row.input_ids) for row in encoded], 0, model.device)
+    logits = model(input_ids=ids, attention_mask=attended).logits[:, :-1]  # (batch, seq - 1, vocab)
+    nll = torch.zeros(said.shape, dtype=torch.float64, device=said.device)
+    nll[said] = functional.cross_entropy(
+        logits[said].float(), ids[:, 1:][said], reduction="none"
+    ).double()
+    sums, counts = nll.sum(dim=1).tolist(), said.sum(dim=1).tolist()
+    return [
+        Likelihood(total if count else None, count)
+        for total, count in zip(sums, counts, strict=True)
+    ]
+
+
+def _padded(rows: Sequence[list[int]], fill: int, device: torch.device) -> Tensor:
+    """Pad on the right: causal attention never looks there."""
+    width = max(len(row) for row in rows)
+    return torch.tensor([row + [fill] * (width - len(row)) for row in rows], device=device)

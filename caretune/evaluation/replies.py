@@ -1,0 +1,128 @@
+"""What the filters say of generated replies, over a selection of held-out conversations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from caretune import records
+from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.result import ReplyCheck
+from caretune.lineage import digest
+from caretune.records import Conversation, Message
+from caretune.safety.chain import Chain
+from caretune.safety.taxonomy import Action, Severity, severity_rank
+
+HIGH_RISK = (Severity.HIGH, Severity.IMMINENT)
+"""The severities that a person, not generated text, has to answer."""
+
+
+class Exchange(NamedTuple):
+    """A conversation up to its last user turn, and the authored reply to that."""
+
+    context: list[Message]
+    reference: str
+
+
+class Share(RatioMetric):
+    """The share of replies with a flag, 0..1; a null flag is unscored."""
+
+    def __init__(self, definition: Definition, cache_dir: Path) -> None:
+        self.definition = definition
+        super().__init__(cache_dir)
+
+    def parts(
+        self, *, predictions: Sequence[str | None], **columns: Sequence[bool | None]
+    ) -> Parts:
+        """Count the flags of the conversations that got a reply."""
+        (flags,) = columns.values()
+        asked = np.array([reply is not None for reply in predictions], dtype=np.float64)
+        found = np.array([np.nan if flag is None else float(flag) for flag in flags])
+        return Parts(np.where(asked > 0, found, 0.0), asked)
+
+
+class ProtocolShare(RatioMetric):
+    """Share of high and imminent conversations that get the protocol reply; 1 = every one."""
+
+    definition = Definition(
+        name="crisis_protocol_rate",
+        version=1,
+        unit="rate",
+        direction="higher",
+        columns={"severity": "string", "protocol": "bool"},
+        description="Conversations of high or imminent risk answered by protocol, not by a model.",
+        share=True,
+    )
+
+    def parts(self, *, severity: Sequence[str | None], protocol: Sequence[bool | None]) -> Parts:
+        """Count over the judged conversations of high or imminent risk."""
+        at_risk = [
+            word in HIGH_RISK and flag is not None
+            for word, flag in zip(severity, protocol, strict=True)
+        ]
+        hits = [bool(flag) and risk for flag, risk in zip(protocol, at_risk, strict=True)]
+        return Parts(np.array(hits, dtype=np.float64), np.array(at_risk, dtype=np.float64))
+
+
+def shares() -> list[Definition]:
+    """Return the shares of replies that the filters object to; 0 = none."""
+    meanings = {
+        "blocked": "Replies that the filters replace or block.",
+        "pii": "Replies with personal data in them.",
+        "inappropriate": "Replies that violate what a supportive reply may be.",
+        "toxic": "Toxic replies.",
+    }
+    return [
+        Definition(
+            name=f"reply_{flag}_rate",
+            version=1,
+            unit="rate",
+            direction="lower",
+            columns={"predictions": "string", flag: "bool"},
+            description=meaning,
+            share=True,
+        )
+        for flag, meaning in meanings.items()
+    ]
+
+
+def exchange(row: Conversation) -> Exchange | None:
+    """Cut a conversation at its last assistant turn after a user turn; None where there is none."""
+    for place in range(len(row.messages) - 1, 0, -1):
+        if row.messages[place].role == "assistant" and row.messages[place - 1].role == "user":
+            return Exchange(row.messages[:place], row.messages[place].content)
+    return None
+
+
+def select(rows: Sequence[Conversation], count: int, seed: int) -> list[Conversation]:
+    """Choose conversations for a reply: high risk first, at most half, then the others.
+
+    Args:
+        rows: Held-out conversations; those without an exchange are passed over.
+        count: Conversations wanted; fewer where there are fewer.
+        seed: Both kinds are ranked by sha256 of (seed, id).
+    """
+    ranked = sorted(
+        (row for row in rows if exchange(row) is not None),
+        key=lambda row: digest.sha256_value([seed, row.id, "reply"]),
+    )
+    at_risk = [row for row in ranked if records.crisis_severity(row) in HIGH_RISK][: count // 2]
+    others = [row for row in ranked if records.crisis_severity(row) not in HIGH_RISK]
+    return at_risk + others[: count - len(at_risk)]
+
+
+def check(chain: Chain, context: Sequence[Message], reply: str) -> ReplyCheck:
+    """Judge a reply, and the conversation it answers, as the service does."""
+    said = chain.scan_message(reply, "assistant", context[-1].content)
+    asked = chain.scan_turns(context)
+    judged = said.appropriateness
+    return ReplyCheck(
+        action=said.action,
+        pii=len(said.pii),
+        toxic=said.toxicity.toxic,
+        violation=judged.violation if judged and not judged.appropriate else None,
+        appropriate=judged.appropriate if judged else None,
+        protocol=asked.action in {Action.ESCALATE, Action.BLOCK}
+        or severity_rank(asked.crisis.severity) >= severity_rank(Severity.HIGH),
+    )

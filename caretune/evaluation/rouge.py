@@ -1,0 +1,45 @@
+"""ROUGE-L: how much of the authored reply a generated one says in the same order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rouge_score import rouge_scorer, tokenizers
+
+from caretune.evaluation.metric import Definition, Parts, RatioMetric
+
+_WORDS = tokenizers.DefaultTokenizer(use_stemmer=False)
+_SCORER = rouge_scorer.RougeScorer(["rougeL"], tokenizer=_WORDS)
+
+
+class RougeL(RatioMetric):
+    """Mean ROUGE-L F-measure (Lin 2004); 1 = the same words in the same order, 0 = none shared."""
+
+    definition = Definition(
+        name="rouge_l",
+        version=1,
+        unit="F-measure",
+        direction="higher",
+        columns={"predictions": "string", "references": "string"},
+        description="Longest common subsequence of a reply and the authored one, F-measure.",
+    )
+
+    def parts(
+        self, *, predictions: Sequence[str | None], references: Sequence[str | None]
+    ) -> Parts:
+        """Score each reply; a conversation without one is none of this metric's items."""
+        scores = [
+            0.0 if reply is None else score(reply, reference or "")
+            for reply, reference in zip(predictions, references, strict=True)
+        ]
+        asked = [reply is not None for reply in predictions]
+        return Parts(np.array(scores, dtype=np.float64), np.array(asked, dtype=np.float64))
+
+
+def score(reply: str, reference: str) -> float | None:
+    """Return ROUGE-L of a reply, or None where the reference has no word in Latin letters.
+
+    The scorer knows words of a-z and 0-9 only, as the original ROUGE does.
+    """
+    if not _WORDS.tokenize(reference):
+        return None
+    return float(_SCORER.score(reference, reply)["rougeL"].fmeasure)

@@ -1,0 +1,161 @@
+"""Adapters on a base: how the two kinds are configured, and how a trained one is put on."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from torch import nn
+
+from caretune import records
+from caretune.errors import ModelError
+from caretune.moe_lora.config import MoeLoraConfig
+from caretune.moe_lora.register import register
+
+Config = LoraConfig | MoeLoraConfig
+
+
+def moe_lora(
+    *,
+    rank: int,
+    experts: Sequence[str],
+    top_k: int,
+    shared_experts: int,
+    load_balance_weight: float,
+    z_weight: float,
+    domain_weight: float,
+    alpha_per_rank: float,
+    dropout: float,
+    target_modules: Sequence[str],
+) -> MoeLoraConfig:
+    """Configure a MoE-LoRA whose experts bear the names of the domains.
+
+    Args:
+        rank: Rank of each expert.
+        experts: Name of each expert; a row's domain picks the one that its tokens should take.
+        top_k: Experts a token uses.
+        shared_experts: Experts that every token uses.
+        load_balance_weight: Weight of the load-balance loss.
+        z_weight: Weight of the router z-loss.
+        domain_weight: Weight of the router's cross-entropy against the row's domain.
+        alpha_per_rank: Scale of the update.
+        dropout: Share of a layer's inputs zeroed in training.
+        target_modules: Linear layers that get experts.
+    """
+    register()
+    return MoeLoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        num_experts=len(experts),
+        top_k=top_k,
+        num_shared_experts=shared_experts,
+        lora_alpha=alpha_per_rank * rank,
+        lora_dropout=dropout,
+        load_balance_weight=load_balance_weight,
+        z_weight=z_weight,
+        domain_weight=domain_weight,
+        expert_names=list(experts),
+        target_modules=list(target_modules),
+    )
+
+
+def lora(
+    *, rank: int, alpha_per_rank: float, dropout: float, target_modules: Sequence[str]
+) -> LoraConfig:
+    """Configure the plain LoRA that a MoE-LoRA of the same total rank is compared with.
+
+    Args:
+        rank: Rank of the one pair of matrices.
+        alpha_per_rank: Scale of the update.
+        dropout: Share of a layer's inputs zeroed in training.
+        target_modules: Linear layers that get an adapter.
+    """
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=cast(int, alpha_per_rank * rank),  # PEFT computes with it, fractions too
+        lora_dropout=dropout,
+        target_modules=list(target_modules),
+    )
+
+
+def check_targets(model: nn.Module, target_modules: Sequence[str]) -> None:
+    """Check that every target names a linear layer; PEFT passes over a missing one in silence.
+
+    Raises:
+        ModelError: Names the targets that are missing, and the layers that there are.
+    """
+    linear = {
+        name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, nn.Linear)
+    }
+    missing = sorted(set(target_modules) - linear)
+    if missing:
+        raise ModelError(
+            f"{type(model).__name__} has no linear layer named {', '.join(missing)}; it has "
+            f"{', '.join(sorted(linear))}. Mend params.train.target_modules."
+        )
+
+
+def add(model: Any, config: Config, seed: int) -> PeftModel:
+    """Put a new, untrained adapter on a base; the model's answers do not change by it.
+
+    Args:
+        model: The base model; its layers are wrapped in place.
+        config: From `moe_lora` or `lora`.
+        seed: Seed of the first weights.
+
+    Raises:
+        ModelError: The base lacks a target module.
+    """
+    check_targets(model, sorted(config.target_modules or ()))
+    torch.manual_seed(seed)
+    with _quiet():
+        return cast(PeftModel, get_peft_model(model, config))
+
+
+def attach(model: Any, folder: Path, name: str = "default") -> PeftModel:
+    """Put a trained adapter on its base, for inference.
+
+    Args:
+        model: The base model; its layers are wrapped in place.
+        folder: A published checkpoint: adapter_config.json and adapter_model.safetensors.
+        name: What the adapter is called on this model.
+
+    Raises:
+        ModelError: The folder holds no adapter, or it was made for another model.
+    """
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / file).is_file():
+            raise ModelError(f"{folder}: no {file}. Run `dvc repro train` or `dvc checkout`.")
+    register()
+    config: Any = PeftConfig.from_pretrained(str(folder))
+    check_targets(model, config.target_modules)
+    try:
+        with _quiet():
+            return PeftModel.from_pretrained(model, folder, adapter_name=name).eval()
+    except RuntimeError as error:
+        raise ModelError(
+            f"{folder}: this adapter was trained on another base; its matrices do not fit. Use "
+            "the base it was released with."
+        ) from error
+
+
+def save(model: PeftModel, folder: Path) -> None:
+    """Write the adapter's two files, in bytes that depend on its weights and config alone."""
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink()
+    config = folder / "adapter_config.json"
+    fields = records.read_json(config)
+    # PEFT keeps the names in a set and writes them in the order of this run's string hashes.
+    records.write_json(config, fields | {"target_modules": sorted(fields["target_modules"])})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the one notice that peft 0.21.2 draws from transformers 5.23 and no user can heed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+        yield

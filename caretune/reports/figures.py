@@ -1,0 +1,106 @@
+"""Curves drawn by matplotlib as inlined SVG: equal data give equal bytes."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from caretune.errors import CaretuneError
+from caretune.reports import style
+from caretune.reports.style import Fragment
+
+_WIDTH_IN, _HEIGHT_IN = 5.0, 2.9
+_LABEL_GAP = 0.075  # of the axis height: closer labels at line ends would overlap
+
+
+def curves(
+    title: str,
+    subtitle: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    x_label: str = "optimiser step",
+) -> Fragment:
+    """Draw named curves over one axis, each named at its end instead of in a legend.
+
+    Args:
+        title: What is shown, in words.
+        subtitle: The unit and which direction is better.
+        series: Name -> points (x, y), ordered by x. A name of the palette takes its colour.
+        x_label: What the horizontal axis counts.
+    """
+    with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
+        axes = figure.add_subplot()
+        ends: list[tuple[float, str, str]] = []
+        for name, points in series.items():
+            colour = style.PALETTE.get(name, style.PALETTE["accent"])
+            marker = "o" if len(points) <= 12 else None  # noqa: PLR2004 - single points stay visible
+            axes.plot(*zip(*points, strict=True), color=colour, lw=1.8, marker=marker, ms=4)
+            ends.append((points[-1][1], style.words(name), colour))
+        _label_ends(axes, ends)
+        axes.set_xlabel(x_label)
+        _dress(axes)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    caption = f"<b>{style.markup(title)}</b><span>{style.markup(subtitle)}</span>"
+    drawing = _inline(buffer.getvalue().decode(), f"{title}: {subtitle}")
+    return Fragment(f"<figure><figcaption>{caption}</figcaption>{drawing}</figure>")
+
+
+def points(history: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    """Return (step, figure) of every logged row that holds the figure.
+
+    Raises:
+        CaretuneError: No row holds it.
+    """
+    found = [(row["step"], row[name]) for row in history if name in row]
+    if not found:
+        raise CaretuneError(
+            f"the training history holds no {name!r}. Run `dvc repro train` to write it anew."
+        )
+    return found
+
+
+def side_by_side(*figures: Fragment) -> Fragment:
+    """Put figures beside one another; on a narrow screen one below the other."""
+    return Fragment(f'<div class="figures">{style.join(figures).html}</div>')
+
+
+def _label_ends(axes: mpl.axes.Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Write each curve's name right of its end, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    gap, previous = _LABEL_GAP * (high - low), float("-inf")
+    for y, name, colour in sorted(ends):
+        placed = max(y, previous + gap)
+        previous = placed
+        axes.text(
+            1.02, placed, name, transform=axes.get_yaxis_transform(), color=colour, va="center"
+        )
+
+
+def _dress(axes: mpl.axes.Axes) -> None:
+    """Leave out what carries no data: box, tick marks, vertical grid."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(style.PALETTE["line"])
+    axes.grid(axis="y", color=style.PALETTE["line"], lw=0.7)
+    axes.tick_params(length=0, colors=style.PALETTE["muted"])
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.label.set_color(style.PALETTE["muted"])
+
+
+def _inline(svg: str, label: str) -> str:
+    """Cut an SVG file down to what stands in HTML: no prologue, metadata, ids of groups, fixed size."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", svg)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", svg)
+    svg = svg.replace("xlink:href=", "href=")
+    svg = re.sub(r"font: [^;\"]*?(\d+)px [^;\"]*", r"font: \1px system-ui, sans-serif", svg)
+    for name, colour in style.PALETTE.items():
+        svg = svg.replace(colour, f"var(--{name}, {colour})")
+    return svg.replace("<svg", f'<svg role="img" aria-label="{style.markup(label)}"', 1).strip()

@@ -1,0 +1,57 @@
+"""Blocking work beside the event loop: one thread for the filters, one for the model."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from caretune.records import Message
+
+if TYPE_CHECKING:
+    from caretune.model.generate import Reply
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Generate = Callable[[Sequence[Message], int], "Reply"]
+
+
+class Lane:
+    """One thread; calls wait in line and never run side by side.
+
+    A call that is cancelled while it waits never starts; one that runs goes on to its end, and
+    what it returns is dropped.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call in the lane's thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+
+
+def load(release: Path, threads: int) -> Generate:
+    """Load base and adapter of a release, and return what turns a conversation into a reply.
+
+    Raises:
+        ModelError: The base or the adapter cannot be used here.
+    """
+    import torch
+
+    from caretune.model import adapter, base, generate
+
+    torch.set_num_threads(threads)
+    loaded = base.load(release / "base")
+    model = adapter.attach(loaded.model, release / "adapter")
+    model.eval()
+    # What is loaded stays: a collection that walks it stops the event loop for about 0.1 s.
+    gc.collect()
+    gc.freeze()
+
+    def reply(messages: Sequence[Message], max_new_tokens: int) -> "Reply":
+        return generate.replies(model, loaded.tokenizer, [messages], max_new_tokens, 1)[0]
+
+    return reply

@@ -1,0 +1,144 @@
+"""The HTTP face: four routes, one way in and out, no text of a request in any log or error."""
+
+import asyncio
+import time
+import traceback
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from caretune.records import encode, normalise_text
+from caretune.service import openai_api, release
+from caretune.service.openai_api import ChatRequest, RequestError, ScanRequest
+from caretune.service.reply import Desk
+from caretune.service.state import State
+
+log = structlog.get_logger()
+
+
+Handler = Callable[[Request, State], Awaitable[Response]]
+
+
+def application() -> Starlette:
+    """Build the app; `app.state.serving` must hold a `State` before the first request."""
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", _guarded(_chat), methods=["POST"]),
+            Route("/v1/scan", _guarded(_scan), methods=["POST"]),
+            Route("/v1/release", _guarded(_release)),
+            Route("/v1/models", _guarded(_models)),
+        ]
+    )
+
+
+def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Turn every fault into an OpenAI-shaped error, within the time limit."""
+
+    async def endpoint(request: Request) -> Response:
+        state: State = request.app.state.serving
+        try:
+            async with asyncio.timeout(state.timeout_s):
+                response = await handler(request, state)
+        except RequestError as refusal:
+            response = _refusal(refusal)
+        except TimeoutError:
+            sentence = f"no answer within {state.timeout_s:g} s. Ask for fewer tokens or try later."
+            response = _refusal(RequestError(504, sentence, "server_error", "timeout"))
+        except Exception as error:  # noqa: BLE001 - a traceback may hold text, so none is logged
+            response = _refusal(_fault(error))
+        if state.desk is not None and state.desk.release.notice is not None:
+            response.headers["X-Caretune-Notice"] = state.desk.release.notice
+        return response
+
+    return endpoint
+
+
+async def _chat(request: Request, state: State) -> Response:
+    desk = _desk(state)
+    asked = openai_api.decode(await _body(request, state.max_body_bytes), ChatRequest)
+    openai_api.check_chat(asked)
+    messages = openai_api.messages(asked.messages, state.max_turns)
+    answer = await desk.answer(messages, asked.max_completion_tokens or asked.max_tokens)
+    extra = {
+        "release": desk.release.digest,
+        "level": desk.release.level,
+        "notice": desk.release.notice,
+        "filter_digest": desk.release.chain.digest,
+        "decision": answer.decision,
+        "source": answer.source,
+    }
+    completion = openai_api.completion(
+        answer.text,
+        answer.finish_reason,
+        answer.usage,
+        extra,
+        identity=f"chatcmpl-{uuid.uuid4().hex}",
+        created=int(time.time()),
+    )
+    if asked.stream:
+        return Response(openai_api.events(completion), media_type="text/event-stream")
+    return _json(completion)
+
+
+async def _scan(request: Request, state: State) -> Response:
+    desk = _desk(state)
+    asked = openai_api.decode(await _body(request, state.max_body_bytes), ScanRequest)
+    if (asked.text is None) == (asked.turns is None):
+        raise RequestError(400, "send either $.text or $.turns.")
+    if asked.turns is not None:
+        decision = await desk.scan_turns(openai_api.messages(asked.turns, state.max_turns))
+    else:
+        role = openai_api.role(asked.role, "$.role")
+        decision = await desk.scan(normalise_text(asked.text or ""), role, asked.context)
+    return Response(
+        encode(msgspec.structs.replace(decision, id=asked.id)), media_type="application/json"
+    )
+
+
+async def _release(_request: Request, state: State) -> Response:
+    if state.desk is None:
+        return _json({"ready": False, "reason": state.reason})
+    return _json(release.description(state.desk.release))
+
+
+async def _models(_request: Request, state: State) -> Response:
+    model = {"id": openai_api.MODEL, "object": "model", "created": 0, "owned_by": "caretune"}
+    return _json({"object": "list", "data": [] if state.desk is None else [model]})
+
+
+def _desk(state: State) -> Desk:
+    if state.desk is None:
+        raise RequestError(503, f"not ready: {state.reason}", "server_error", "not_ready")
+    return state.desk
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > max_bytes:
+            raise RequestError(413, f"the body is larger than {max_bytes} bytes.", code="too_large")
+    return bytes(body)
+
+
+def _json(value: Any) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+def _refusal(refusal: RequestError) -> Response:
+    return Response(openai_api.error(refusal), refusal.status, media_type="application/json")
+
+
+def _fault(error: Exception) -> RequestError:
+    """Log a fault by its kind and place alone: messages of exceptions may hold a person's text."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    at = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    log.error("fault", kind=type(error).__name__, at=at)
+    return RequestError(500, "a fault of the service; its place is in the log.", "server_error")

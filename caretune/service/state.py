@@ -1,0 +1,47 @@
+"""What the service stands on: a desk with a verified release, or the reason why there is none."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from caretune.errors import CaretuneError
+from caretune.params import loader
+from caretune.service import engine, release
+from caretune.service.reply import Desk
+
+log = structlog.get_logger()
+
+
+class State(NamedTuple):
+    """`desk` is None exactly where `reason` is a sentence; then nothing is answered."""
+
+    desk: Desk | None
+    reason: str | None = None
+    max_turns: int = 0
+    max_body_bytes: int = 0
+    timeout_s: float = 30.0
+
+
+def load(root: Path) -> State:
+    """Read params.yaml in `root` and load the release it names; never raises.
+
+    Paths stay relative where `root` is, so that no machine path is told to clients.
+    """
+    try:
+        p = loader.load(root / "params.yaml").service
+        folder = root / p.release
+        held = release.load(folder, p.level)
+        desk = Desk(held, engine.load(folder, p.threads), p.max_new_tokens)
+    except CaretuneError as error:
+        return _not_ready(str(error))
+    except Exception as error:
+        log.exception("fault")
+        return _not_ready(f"a fault of the service while loading ({type(error).__name__}), logged")
+    log.info("release_loaded", release=held.digest, candidate=held.candidate, notice=held.notice)
+    return State(desk, None, p.max_turns, p.max_body_bytes, p.timeout_s)
+
+
+def _not_ready(reason: str) -> State:
+    log.error("release_refused", reason=reason)
+    return State(desk=None, reason=reason)

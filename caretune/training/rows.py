@@ -1,0 +1,88 @@
+"""Conversations as training rows: ids, labels on the replies alone, and the domain's expert."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from datasets import Dataset
+
+from caretune.errors import ModelError
+from caretune.model import chat
+from caretune.moe_lora.losses import UNSUPERVISED
+from caretune.records import Conversation
+from caretune.training.collator import DOMAIN_COLUMN
+
+IGNORED = -100
+"""Label of a token that trains nothing; torch's cross-entropy passes over it."""
+
+
+class Rows(NamedTuple):
+    """Rows ready for the trainer, and what the length limit cost."""
+
+    dataset: Dataset
+    cut: int
+    """Rows that lost their oldest messages."""
+    clipped: int
+    """Rows whose last exchange alone was too long."""
+
+
+def prepare(
+    tokenizer: Any,
+    conversations: Iterable[Conversation],
+    max_length: int,
+    experts: Sequence[str] | None,
+) -> Rows:
+    """Encode conversations, sorted by id, with labels on the assistant's turns.
+
+    Args:
+        tokenizer: The base's tokenizer.
+        conversations: Labelled rows.
+        max_length: Longest row in tokens; a longer one loses its oldest turns.
+        experts: Names of the experts; the one that bears a row's domain is that row's expert, a
+            row of another domain supervises none. None for an adapter without experts.
+
+    Raises:
+        ModelError: There are no rows, one has nothing to train, or no row's domain is an expert.
+    """
+    ordered = sorted(conversations, key=lambda conversation: conversation.id)
+    if not ordered:
+        raise ModelError("no rows to train on or to validate with. Run `dvc repro safety-label`.")
+    encoded = [chat.encode(tokenizer, c.messages, max_length) for c in ordered]
+    columns: dict[str, list[Any]] = {
+        "input_ids": [row.input_ids for row in encoded],
+        "labels": [_labels(row) for row in encoded],
+    }
+    silent = [
+        conversation.id
+        for conversation, labels in zip(ordered, columns["labels"], strict=True)
+        if all(label == IGNORED for label in labels)
+    ]
+    if silent:
+        raise ModelError(
+            f"{len(silent)} rows have no reply to train on, first {silent[0]}; give them an "
+            "assistant turn or drop them."
+        )
+    if experts is not None:
+        columns[DOMAIN_COLUMN] = _domain_ids(ordered, experts)
+    return Rows(
+        Dataset.from_dict(columns),
+        sum(row.dropped > 0 for row in encoded),
+        sum(row.clipped for row in encoded),
+    )
+
+
+def _labels(row: chat.Encoded) -> list[int]:
+    return [
+        token if trained else IGNORED
+        for token, trained in zip(row.input_ids, row.assistant_mask, strict=True)
+    ]
+
+
+def _domain_ids(conversations: Sequence[Conversation], experts: Sequence[str]) -> list[int]:
+    place = {name: index for index, name in enumerate(experts)}
+    ids = [place.get(c.domain or "", UNSUPERVISED) for c in conversations]
+    if all(expert == UNSUPERVISED for expert in ids):
+        raise ModelError(
+            f"no row has a domain among the experts {', '.join(experts)}, so the router would "
+            "learn nothing; mend params.train.moe_lora.experts."
+        )
+    return ids

@@ -1,0 +1,109 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How were the adapters trained?
+#
+# Two adapters learn from the same rows, in the same order, for the same number of optimiser steps:
+# the **MoE-LoRA**, a mixture of small experts with a router, and a plain **LoRA** of the same total
+# rank. The second is there so that a gain can be put down to the mixture and not to its size.
+
+# %% tags=["parameters"]
+reports = "reports"
+data = "data"
+models = "models"
+
+# %%
+from pathlib import Path
+
+import msgspec
+
+from caretune import records
+from caretune.reports import figures, style, tables, training
+
+# %%
+base = records.read_json(Path(reports) / "base/metrics.json")
+adapters = ("moe_lora", "lora")
+history = {name: records.read_json(Path(reports) / f"train/{name}/history.json") for name in adapters}
+trained = {name: records.read_json(Path(models) / f"adapter/{name}/training.json") for name in adapters}
+
+# %%
+training.key_figures(base, trained)
+
+# %% [markdown]
+# ## Loss
+#
+# Both count assistant turns only, in nats for each token. The left curve is what the optimiser saw; the right
+# one is the validation split, whose families are in no training row. Step 0 is the base without any adapter.
+
+# %%
+figures.side_by_side(
+    figures.curves(
+        "Training loss",
+        "nats per reply token, lower is better",
+        {name: figures.points(history[name], "loss") for name in adapters},
+    ),
+    figures.curves(
+        "Validation loss",
+        "nats per reply token, lower is better",
+        {name: figures.points(history[name], "validation_nll") for name in adapters},
+    ),
+)
+
+# %% [markdown]
+# > **How to read this.** Both curves should fall. If validation rises while training still falls, the
+# > adapter learns its rows by heart; that is why the checkpoint with the lowest validation loss is
+# > released and not the last. Single training steps jump about: each is a handful of dialogues.
+#
+# ## Both adapters, side by side
+
+# %%
+training.comparison(trained)
+
+# %% [markdown]
+# ## The router
+#
+# In every decoder block a router sends each token to a few experts. Each expert is named after a
+# domain, and a loss asks the router to follow the domain of the row.
+
+# %%
+figures.side_by_side(
+    figures.curves(
+        "Routing accuracy",
+        "share of training tokens whose first expert is their domain's, higher is better",
+        {"moe_lora": figures.points(history["moe_lora"], "router/domain_accuracy")},
+    ),
+    figures.curves(
+        "Load-balance loss",
+        "1 = every expert does an equal share of the work",
+        {"moe_lora": figures.points(history["moe_lora"], "router/load_balance")},
+    ),
+)
+
+# %% [markdown]
+# Share of the work that each expert does, at the last logged step:
+
+# %%
+training.expert_load(history["moe_lora"])
+
+# %% [markdown]
+# > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near 1
+# > is asked by everybody, and the mixture is a plain LoRA again. A row whose domain has no
+# > expert of its own goes to *general* and teaches the router nothing.
+#
+# ## What this cannot show
+#
+# - That a lower loss makes a better answer. It is the surprise at one authored reply.
+# - How long it took: times differ from run to run, so they stand in `reports/timing/` and not here.
+#
+# Whether the difference between the two is more than chance stands in the
+# [evaluation report](evaluation.html); what they learnt from, in the [data report](data.html).

@@ -1,0 +1,43 @@
+"""Curves are inlined SVG with equal bytes and no reference outside."""
+
+import pytest
+
+from caretune.reports import figures
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Two curves whose ends lie close together."""
+    series = {"lora": [(1, 2.0), (9, 1.0)], "moe_lora": [(1, 2.1), (9, 1.001)]}
+    return figures.curves("Loss <of both>", "nats", series).html
+
+
+def test_equal_data_give_equal_bytes(drawn):
+    """Ids inside the SVG come from its title, not from chance."""
+    series = {"lora": [(1, 2.0), (9, 1.0)], "moe_lora": [(1, 2.1), (9, 1.001)]}
+    assert figures.curves("Loss <of both>", "nats", series).html == drawn
+
+
+def test_figure_refers_to_nothing_outside(drawn):
+    """Neither namespaces nor metadata bring an address into the page."""
+    assert "http" not in drawn
+    assert "<metadata" not in drawn
+    assert "<?xml" not in drawn
+
+
+def test_figure_follows_the_theme_of_the_page(drawn):
+    """Colours are the page's variables, with the light value for other viewers."""
+    assert "var(--moe_lora, #6741d9)" in drawn
+    assert "var(--line, " in drawn
+
+
+def test_title_is_escaped(drawn):
+    """A title is text."""
+    assert "<b>Loss &lt;of both&gt;</b>" in drawn
+    assert 'aria-label="Loss &lt;of both&gt;: nats"' in drawn
+
+
+def test_labels_of_close_ends_are_moved_apart(drawn):
+    """Both names can be read although the curves end at the same height."""
+    assert drawn.count(">LoRA<") == 1
+    assert drawn.count(">MoE-LoRA<") == 1

@@ -1,0 +1,53 @@
+"""caretune.service.engine: one thread per lane."""
+
+import asyncio
+import threading
+
+import pytest
+
+from caretune.service.engine import Lane
+
+
+def test_calls_of_a_lane_never_run_side_by_side():
+    """A model or a filter chain is never entered by two threads at once."""
+    inside, most = 0, 0
+    lock = threading.Event()
+
+    def call(number):
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        lock.wait(0.01)
+        inside -= 1
+        return number
+
+    async def main():
+        lane = Lane("test")
+        return await asyncio.gather(*(lane.run(call, number) for number in range(5)))
+
+    assert asyncio.run(main()) == [0, 1, 2, 3, 4]
+    assert most == 1
+
+
+def test_a_call_that_is_cancelled_while_it_waits_never_starts():
+    """A reply that timed out in the line costs no model time."""
+    started = []
+    gate = threading.Event()
+
+    def call(number):
+        started.append(number)
+        gate.wait(5)
+
+    async def main():
+        lane = Lane("test")
+        first = asyncio.create_task(lane.run(call, 1))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await lane.run(call, 2)
+        gate.set()
+        await first
+        await lane.run(call, 3)
+
+    asyncio.run(main())
+    assert started == [1, 3]

@@ -48,10 +48,10 @@ corpus.key_figures(ingest, split, augment, proof)
 corpus.way_of_rows(ingest, split, augment, safety_label)
 
 # %% [markdown]
-# > **How to read this.** A row that leaves by `duplicate` has the very words of another one. Rows
-# > that leave at the split belong to families of the expert set: people will score those, so neither early
-# > stopping nor the test may see them. `not sampled` are children that this run did not need. Each
-# > stage's account hangs under a Merkle root, and the gate checks it again.
+# > **How to read this.** A row that leaves by *duplicate* has the very words of another one. The
+# > rows of the expert set are put aside for people to score, so neither early stopping nor the
+# > test sees them. *Not sampled* are children that this run did not need. Each stage's account
+# > hangs under a Merkle root, and the gate checks it again.
 #
 # ## What it holds
 
@@ -67,8 +67,8 @@ corpus.sources(ingest)
 # %% [markdown]
 # ## The splits
 #
-# Whole families are dealt out, never single rows: the same conversation, question or persona, or a
-# near-duplicate, always falls on one side.
+# Whole families are dealt out, never single rows: the same conversation, question or persona, or
+# a near-duplicate, always falls on one side.
 
 # %%
 corpus.splits(split)
@@ -76,20 +76,21 @@ corpus.splits(split)
 # %% [markdown]
 # ## The leak proof
 #
-# A second search, with random choices of its own, looks for the two most similar rows of different splits.
+# A second search, with random choices of its own, looks for the two most similar rows of
+# different splits.
 
 # %%
 corpus.leak(proof)
 
 # %% [markdown]
-# > **How to read this.** Similarity is the share of word triples that two rows have in common: 1 = the
-# > same words, 0 = none. From the dashed line on, two rows count as near-duplicates and should have
-# > been one family; the dot must stand left of it.
+# > **How to read this.** Similarity is the share of word triples that two rows have in common: 1
+# > = the same words, 0 = none. From the dashed line on, two rows count as near-duplicates and
+# > should have been one family; the dot must stand left of it.
 #
 # ## Augmentation
 #
-# Train rows get children: the same story told on, told otherwise, or told by somebody else. No row
-# of another split has any.
+# Train rows get children: the same story told on, told otherwise, or told by somebody else. No
+# row of another split has any.
 
 # %%
 corpus.strategies(augment)
@@ -108,8 +109,8 @@ tables.tiles(
 # %% [markdown]
 # ## Crisis conservation
 #
-# No child may be milder than its parent: nothing may stand left of the diagonal. The sentences that carry the
-# risk are kept to the letter.
+# No child may be milder than its parent: nothing may stand left of the diagonal. The sentences
+# that carry the risk are kept to the letter.
 
 # %%
 corpus.conservation(augment)
@@ -117,10 +118,11 @@ corpus.conservation(augment)
 # %% [markdown]
 # ## What this cannot show
 #
-# - **How people really write.** The shipped dialogues are synthetic text written for this project.
-# - **That labels are right.** Severity and domain are as the authors of the dialogues gave them; where
-#   they gave none, the filters' label stands in.
+# - **How people really write.** The shipped dialogues are synthetic text written for this
+#   project.
+# - **That labels are right.** Severity and domain are as the authors of the dialogues gave them;
+#   where they gave none, the filters' label stands in.
 # - **A leak of meaning.** Two dialogues may tell one story without sharing three words in a row.
 #
-# What the filters find and miss: [filters report](filters.html). What was learnt from these rows:
-# [training report](training.html). What came of it: [evaluation report](evaluation.html).
+# What the filters find and miss: [filters report](filters.html). What was learnt from these
+# rows: [training report](training.html). What came of it: [evaluation report](evaluation.html).

@@ -14,8 +14,8 @@
 # # May this model be served?
 #
 # The gate judges the candidate on conversations that no training step has seen. It asks for
-# evidence, not for a good impression: a rule passes only when its whole interval lies on the right
-# side of its threshold.
+# evidence, not for a good impression: a rule passes only when its whole interval lies on the
+# right side of its threshold.
 
 # %% tags=["parameters"]
 reports = "reports"
@@ -58,10 +58,10 @@ verdict.rules(judged, binds=False)
 
 # %% [markdown]
 # > **How to read this.** *Pass*: the whole interval lies on the passing side. *Fail*: the whole
-# > interval lies on the other side. *Inconclusive*: the threshold lies inside the interval, or there
-# > are fewer items than the rule asks for; the row then says how many more are needed. The verdict
-# > is taken over the binding rules alone, and the service refuses anything but a pass whose digests
-# > match the bytes it serves.
+# > interval lies on the other side. *Inconclusive*: the threshold lies inside the interval, or
+# > there are fewer items than the rule asks for; the row then says how many more are needed. The
+# > verdict is taken over the binding rules alone, and the service refuses anything but a pass
+# > whose digests match the bytes it serves.
 
 # %% [markdown]
 # ## What was measured
@@ -76,25 +76,25 @@ results.models(metrics)
 # ## The differences
 #
 # Both models answer the same conversations, so their difference is measured conversation by
-# conversation. That is far sharper than comparing two intervals of the table above. An interval that
-# leaves out zero is a difference; one that holds zero shows none.
+# conversation. That is far sharper than comparing two intervals of the table above. An interval
+# that leaves out zero is a difference; one that holds zero shows none.
 
 # %%
 results.paired(metrics)
 
 # %% [markdown]
-# > **How to read this.** *Response NLL* is the surprise of the model at the authored reply, in nats
-# > for each token: 0 would be perfect foresight, lower is better. *Perplexity* is its exponential: as
-# > if the model chose among that many equally likely tokens. *ROUGE-L* is the overlap of word
-# > order with the one authored reply (1 = identical); a good reply in other words scores low.
-# > *Distinct-n* is the share of different n-grams: near 0, the replies repeat themselves. A rate is
-# > the share of generated replies on which the filters acted.
+# > **How to read this.** *Response NLL* is the surprise of the model at the authored reply, in
+# > nats for each token: 0 would be perfect foresight, lower is better. *Perplexity* is its
+# > exponential: as if the model chose among that many equally likely tokens. *ROUGE-L* is the
+# > overlap of word order with the one authored reply (1 = identical); a good reply in other
+# > words scores low. *Distinct-n* is the share of different n-grams: near 0, the replies repeat
+# > themselves. A rate is the share of generated replies on which the filters acted.
 
 # %% [markdown]
 # ## What the models say
 #
-# Held-out conversations, chosen by the order of their hashes, a few from each domain. Replies are
-# greedy: the same bytes every time. Below each stands what the filters would do with it.
+# Held-out conversations, chosen by the order of their hashes, a few from each domain. Replies
+# are greedy: the same bytes every time. Below each stands what the filters would do with it.
 
 # %%
 held_out = records.read(Path(data) / "labelled/test.jsonl", Conversation)
@@ -103,16 +103,17 @@ samples.draw(samples.choose(items, held_out, list(metrics.models), wanted=6))
 # %% [markdown]
 # ## What this cannot show
 #
-# - **No clinical quality.** No clinician has read these replies, and overlap with an authored reply
-#   is no measure of help. Expert review and its rubric come before any level above rehearsal.
-# - **No evidence about real people.** The shipped dialogues were written for this project. What holds
-#   on them may fail on people who write differently.
-# - **Thin evidence where it matters most.** Held-out conversations of high or imminent risk are few.
-#   Where the gate says *inconclusive*, it is this that it means.
-# - **The filters judge themselves.** The rates above are what our filters found, so what they miss
-#   is missing here too. How much they miss stands in the [filters report](filters.html).
-# - **A toy base.** The rehearsal base is a few million parameters, trained in minutes. It
-#   shows that the way from data to verdict works; its replies are not fit for anybody.
+# - **No clinical quality.** No clinician has read these replies, and overlap with an authored
+#   reply is no measure of help. Expert review and its rubric come before any level above
+#   rehearsal.
+# - **No evidence about real people.** The shipped dialogues were written for this project. What
+#   holds on them may fail on people who write differently.
+# - **Thin evidence where it matters most.** Held-out conversations of high or imminent risk are
+#   few. Where the gate says *inconclusive*, it is this that it means.
+# - **The filters judge themselves.** The rates above are what our filters found, so what they
+#   miss is missing here too. How much they miss stands in the [filters report](filters.html).
+# - **A toy base.** The rehearsal base is a few million parameters, trained in minutes. It shows
+#   that the way from data to verdict works; its replies are not fit for anybody.
 
 # %% [markdown]
 # ## What exactly was judged

@@ -13,9 +13,10 @@
 # %% [markdown]
 # # How were the adapters trained?
 #
-# Two adapters learn from the same rows, in the same order, for the same number of optimiser steps:
-# the **MoE-LoRA**, a mixture of small experts with a router, and a plain **LoRA** of the same total
-# rank. The second is there so that a gain can be put down to the mixture and not to its size.
+# Two adapters learn from the same rows, in the same order, for the same number of optimiser
+# steps: the **MoE-LoRA**, a mixture of small experts with a router, and a plain **LoRA** of the
+# same total rank. The second is there so that a gain can be put down to the mixture and not to
+# its size.
 
 # %% tags=["parameters"]
 reports = "reports"
@@ -25,16 +26,18 @@ models = "models"
 # %%
 from pathlib import Path
 
-import msgspec
-
 from caretune import records
-from caretune.reports import figures, style, tables, training
+from caretune.reports import figures, training
 
 # %%
 base = records.read_json(Path(reports) / "base/metrics.json")
 adapters = ("moe_lora", "lora")
-history = {name: records.read_json(Path(reports) / f"train/{name}/history.json") for name in adapters}
-trained = {name: records.read_json(Path(models) / f"adapter/{name}/training.json") for name in adapters}
+history = {
+    name: records.read_json(Path(reports) / f"train/{name}/history.json") for name in adapters
+}
+trained = {
+    name: records.read_json(Path(models) / f"adapter/{name}/training.json") for name in adapters
+}
 
 # %%
 training.key_figures(base, trained)
@@ -42,8 +45,9 @@ training.key_figures(base, trained)
 # %% [markdown]
 # ## Loss
 #
-# Both count assistant turns only, in nats for each token. The left curve is what the optimiser saw; the right
-# one is the validation split, whose families are in no training row. Step 0 is the base without any adapter.
+# Both count assistant turns only, in nats for each token. The left curve is what the optimiser
+# saw; the right one is the validation split, whose families are in no training row. Step 0 is
+# the base without any adapter.
 
 # %%
 figures.side_by_side(
@@ -60,9 +64,10 @@ figures.side_by_side(
 )
 
 # %% [markdown]
-# > **How to read this.** Both curves should fall. If validation rises while training still falls, the
-# > adapter learns its rows by heart; that is why the checkpoint with the lowest validation loss is
-# > released and not the last. Single training steps jump about: each is a handful of dialogues.
+# > **How to read this.** Both curves should fall. If validation rises while training still
+# > falls, the adapter learns its rows by heart; that is why the checkpoint with the lowest
+# > validation loss is released and not the last. Single training steps jump about: each is a
+# > handful of dialogues.
 #
 # ## Both adapters, side by side
 
@@ -96,14 +101,15 @@ figures.side_by_side(
 training.expert_load(history["moe_lora"])
 
 # %% [markdown]
-# > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near 1
-# > is asked by everybody, and the mixture is a plain LoRA again. A row whose domain has no
+# > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near
+# > 1 is asked by everybody, and the mixture is a plain LoRA again. A row whose domain has no
 # > expert of its own goes to *general* and teaches the router nothing.
 #
 # ## What this cannot show
 #
 # - That a lower loss makes a better answer. It is the surprise at one authored reply.
-# - How long it took: times differ from run to run, so they stand in `reports/timing/` and not here.
+# - How long it took: times differ from run to run, so they stand in `reports/timing/` and not
+#   here.
 #
-# Whether the difference between the two is more than chance stands in the
-# [evaluation report](evaluation.html); what they learnt from, in the [data report](data.html).
+# Whether the difference between the two is more than chance stands in the [evaluation
+# report](evaluation.html); what they learnt from, in the [data report](data.html).

@@ -19,6 +19,7 @@ os.environ.update(
     BENTOML_DO_NOT_TRACK="True",
     BENTOML_HOME=f"{_HOME}/bentoml",
     TOKENIZERS_PARALLELISM="false",
+    OMP_NUM_THREADS="1",  # tiny models: a second thread costs ten times what it gives
 )
 
 pytest_plugins = ["tests.fixtures.filters", "tests.fixtures.corpus", "tests.fixtures.models"]

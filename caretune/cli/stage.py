@@ -2,11 +2,12 @@
 
 import ctypes
 import errno
+import inspect
 import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import structlog
 import typer
@@ -27,6 +28,7 @@ def run(main: Callable[..., Any]) -> None:
     # A stage reads what is on disk and nothing else; set before any model library is imported.
     os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     configure_log()
+    _name_arguments(main)
     guard(lambda: typer.run(main))
 
 
@@ -51,6 +53,13 @@ def configure_log() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _name_arguments(main: Callable[..., Any]) -> None:
+    """Make every keyword-only argument a `--name` option: dvc.yaml names each path it passes."""
+    for name, parameter in inspect.signature(main).parameters.items():
+        if parameter.default is parameter.empty and get_origin(parameter.annotation) is None:
+            main.__annotations__[name] = Annotated[parameter.annotation, typer.Option()]
 
 
 def _refuse(sentence: str) -> None:

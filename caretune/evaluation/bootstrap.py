@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Link = Callable[[Floats], Floats]
 
 MIN_FAMILIES = 12
-"""With fewer families no interval is given: below, its tails are no longer what they promise."""
+"""With fewer families only a share has an interval, Wilson's; resampling would promise too much."""
 _CHUNK = 128
 """Resamples drawn at a time; bounds memory at a few arrays of 128 x families."""
 
@@ -57,9 +57,8 @@ class _Estimates(NamedTuple):
 def totals(families: Sequence[str], numerators: Floats, denominators: Floats) -> Totals:
     """Sum items, arrays of shape (items,), by family; families are sorted by name."""
     names, places = np.unique(np.asarray(families, dtype=str), return_inverse=True)
-    return Totals(
-        np.bincount(places, numerators, len(names)), np.bincount(places, denominators, len(names))
-    )
+    top, bottom = (np.bincount(places, of, len(names)) for of in (numerators, denominators))
+    return Totals(top.astype(np.float64), bottom.astype(np.float64))
 
 
 def ratio(sample: Totals, link: Link, plan: Plan, *, share: bool) -> Interval:
@@ -68,19 +67,15 @@ def ratio(sample: Totals, link: Link, plan: Plan, *, share: bool) -> Interval:
     The interval's ends are the linked ends of the ratio's. `share` says that the ratio is a share
     of items, 0..1 (then `link` is the identity).
     """
-    found = _interval([(1, sample)], _same, plan, share=share)
-    if found.deviation is None or found.low is None or found.high is None:
-        return found._replace(value=_linked(link, found.value))
-    slope = float(_slope(link, np.asarray(found.value)))
+    found = _interval([(1, sample)], np.positive, plan, share=share)
     if share:
-        size = _effective_size(sample, found)
-        low, high = wilson(found.value, size, plan.confidence)
-        found = found._replace(low=min(found.low, low), high=max(found.high, high))
+        found = _hull(found, wilson(found.value, _effective_size(sample, found), plan.confidence))
+    low, high, deviation = found.low, found.high, found.deviation
     return Interval(
-        _linked(link, found.value),
-        _linked(link, found.low),
-        _linked(link, found.high),
-        found.deviation * slope,
+        _at(link, found.value),
+        None if low is None else _at(link, low),
+        None if high is None else _at(link, high),
+        None if deviation is None else deviation * float(_slope(link, np.asarray(found.value))),
     )
 
 
@@ -93,10 +88,9 @@ def difference(
     combined by MOVER (Zou and Donner 2008, Statistics in Medicine 27:1693).
     """
     found = _interval([(1, candidate), (-1, baseline)], link, plan, share=share)
-    if not share or found.low is None or found.high is None:
+    if not share or found.deviation is None:
         return found
-    low, high = _discordant(candidate, baseline, plan.confidence)
-    return found._replace(low=min(found.low, low), high=max(found.high, high))
+    return _hull(found, _discordant(candidate, baseline, plan.confidence))
 
 
 def wilson(share: float, size: float, confidence: float) -> tuple[float, float]:
@@ -111,14 +105,13 @@ def _interval(
     terms: Sequence[tuple[int, Totals]], link: Link, plan: Plan, *, share: bool
 ) -> Interval:
     families = len(terms[0][1].numerators)
-    if families < MIN_FAMILIES:
-        value = sum(sign * _linked(link, n.sum() / d.sum()) for sign, (n, d) in terms)
-        return Interval(value, None, None, None)
     observed = _estimate(terms, link, np.ones((1, families)))
     value, error = float(observed.values[0]), float(observed.errors[0])
+    if families < MIN_FAMILIES:
+        return Interval(value, None, None, None)
     deviation = error * families**0.5
     if error == 0.0:
-        return Interval(value, value, value, 0.0)
+        return Interval(value, None, None, 0.0)  # no spread, so nothing to resample
     drawn = _resample(terms, link, plan)
     tails = [(1 - plan.confidence) / 2, (1 + plan.confidence) / 2]
     if share:
@@ -126,7 +119,7 @@ def _interval(
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (drawn.values - value) / drawn.errors
-        below, above = np.quantile(np.nan_to_num(t, nan=0.0, posinf=np.inf, neginf=-np.inf), tails)
+            below, above = np.quantile(np.where(np.isnan(t), 0.0, t), tails)
         low, high = value - above * error, value - below * error
     if not np.isfinite([low, high]).all():
         return Interval(value, None, None, deviation)  # too few families differ at all
@@ -165,7 +158,7 @@ def _estimate(terms: Sequence[tuple[int, Totals]], link: Link, counts: Floats) -
         values += sign * link(found)
         weight = sign * _slope(link, found) * families / below  # (resamples,)
         influence += weight[:, None] * (numerators - found[:, None] * denominators)
-    variance = (counts * influence**2).sum(axis=1) / (families - 1)
+    variance = (counts * influence**2).sum(axis=1) / max(families - 1, 1)
     return _Estimates(values, np.sqrt(variance / families))
 
 
@@ -173,16 +166,17 @@ def _slope(link: Link, value: Floats, step: float = 1e-6) -> Floats:
     return (link(value + step) - link(value - step)) / (2 * step)
 
 
-def _same(value: Floats) -> Floats:
-    return value
-
-
-def _linked(link: Link, value: float) -> float:
+def _at(link: Link, value: float) -> float:
     return float(link(np.asarray(value)))
 
 
+def _hull(found: Interval, other: tuple[float, float]) -> Interval:
+    ends = [end for end in (found.low, found.high, *other) if end is not None]
+    return found._replace(low=min(ends), high=max(ends))
+
+
 def _effective_size(sample: Totals, found: Interval) -> float:
-    """Items worth as much as these clustered ones; the families where all items agree."""
+    """Items worth as much as these clustered ones; the families where their spread is unknown."""
     families, share = len(sample.numerators), found.value
     if not found.deviation or share in {0.0, 1.0}:
         return float(families)

@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
 
 _WORD = re.compile(r"\w+")
 
@@ -27,14 +26,15 @@ class Distinct(RatioMetric):
             version=1,
             unit=f"distinct {n}-grams per {n}-gram",
             direction="higher",
-            columns={"predictions": "string"},
+            columns={"answered": "bool", "predictions": "string"},
             description=f"Distinct {n}-grams over all {n}-grams of the generated replies.",
         )
         super().__init__(cache_dir)
 
-    def parts(self, *, predictions: Sequence[str | None]) -> Parts:
+    def parts(self, columns: Columns) -> Parts:
         """Share the distinct n-grams among the replies; a reply under n words is unscored."""
-        replies = [None if reply is None else self._grams(reply) for reply in predictions]
+        rows = zip(columns["answered"], columns["predictions"], strict=True)
+        replies = [self._grams(text) if asked else None for asked, text in rows]
         counts = Counter(gram for grams in replies if grams for gram in grams)
         numerators = [
             0.0 if grams is None else sum(1 / counts[gram] for gram in grams) or np.nan

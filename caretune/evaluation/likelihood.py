@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from caretune.evaluation.bootstrap import Floats
-from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
 from caretune.model import chat
 from caretune.records import Message
 
@@ -34,9 +34,9 @@ class ResponseNll(RatioMetric):
         description="Mean negative log-likelihood of assistant tokens, end of turn included.",
     )
 
-    def parts(self, *, nll_sum: Sequence[float | None], tokens: Sequence[int]) -> Parts:
+    def parts(self, columns: Columns) -> Parts:
         """Weigh each conversation by its assistant tokens."""
-        return Parts(np.array(nll_sum, dtype=np.float64), np.array(tokens, dtype=np.float64))
+        return Parts(*(np.array(columns[name], dtype=np.float64) for name in ("nll_sum", "tokens")))
 
 
 class Perplexity(ResponseNll):

@@ -26,10 +26,14 @@ class Definition(NamedTuple):
     unit: str
     direction: Direction
     columns: Mapping[str, str]
-    """Column -> Arrow type; a null value is unscored or does not apply, as the metric says."""
+    """Column -> Arrow type; numbers and bools may be null, strings not (`evaluate` forbids it)."""
     description: str
     share: bool = False
     """True where the value is a share of items, 0..1."""
+
+
+Columns = Mapping[str, Sequence[Any]]
+"""Column -> one value per item."""
 
 
 class Parts(NamedTuple):
@@ -57,8 +61,8 @@ class RatioMetric(evaluate.Metric):
             config_name=self.definition.name, cache_dir=str(cache_dir), keep_in_memory=True, seed=0
         )
 
-    def parts(self, **columns: Any) -> Parts:
-        """Return each item's numerator and denominator."""
+    def parts(self, columns: Columns) -> Parts:
+        """Return each item's numerator and denominator from the columns that it names."""
         raise NotImplementedError
 
     @staticmethod
@@ -82,19 +86,22 @@ class RatioMetric(evaluate.Metric):
         )
 
     def _compute(self, *, family: Sequence[str], plan: Plan, **columns: Any) -> dict[str, Result]:
-        parts = self.parts(**{name: columns[name] for name in self.definition.columns})
-        return {self.definition.name: self._result(family, [parts], plan)}
+        return {self.definition.name: self._result(family, [self.parts(columns)], plan)}
 
     def _result(self, family: Sequence[str], parts: Sequence[Parts], plan: Plan) -> Result:
         """Return the value of one model, or the difference of two, over items all have scored."""
         applies = np.any([np.isnan(n) | (d > 0) for n, d in parts], axis=0)
         scored = np.all([~np.isnan(n) & (d > 0) for n, d in parts], axis=0)
-        kept = np.asarray(family, dtype=str)[scored]
+        kept = [name for name, score in zip(family, scored, strict=True) if score]
         found = None
-        if len(kept):
-            sums = [bootstrap.totals(kept, n[scored], d[scored]) for n, d in parts]
-            estimate = bootstrap.ratio if len(sums) == 1 else bootstrap.difference
-            found = estimate(*sums, self.link, plan, share=self.definition.share)
+        if kept:
+            first, *second = (bootstrap.totals(kept, n[scored], d[scored]) for n, d in parts)
+            share = self.definition.share
+            found = (
+                bootstrap.difference(first, second[0], self.link, plan, share=share)
+                if second
+                else bootstrap.ratio(first, self.link, plan, share=share)
+            )
         return Result(
             name=self.definition.name,
             version=self.definition.version,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from caretune import records
-from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
 from caretune.evaluation.result import ReplyCheck
 from caretune.lineage import digest
 from caretune.records import Conversation, Message
@@ -32,13 +32,9 @@ class Share(RatioMetric):
         self.definition = definition
         super().__init__(cache_dir)
 
-    def parts(
-        self, *, predictions: Sequence[str | None], **columns: Sequence[bool | None]
-    ) -> Parts:
+    def parts(self, columns: Columns) -> Parts:
         """Count the flags of the conversations that got a reply."""
-        (flags,) = columns.values()
-        asked = np.array([reply is not None for reply in predictions], dtype=np.float64)
-        found = np.array([np.nan if flag is None else float(flag) for flag in flags])
+        asked, found = (np.array(columns[name], dtype=float) for name in self.definition.columns)
         return Parts(np.where(asked > 0, found, 0.0), asked)
 
 
@@ -55,14 +51,12 @@ class ProtocolShare(RatioMetric):
         share=True,
     )
 
-    def parts(self, *, severity: Sequence[str | None], protocol: Sequence[bool | None]) -> Parts:
+    def parts(self, columns: Columns) -> Parts:
         """Count over the judged conversations of high or imminent risk."""
-        at_risk = [
-            word in HIGH_RISK and flag is not None
-            for word, flag in zip(severity, protocol, strict=True)
-        ]
-        hits = [bool(flag) and risk for flag, risk in zip(protocol, at_risk, strict=True)]
-        return Parts(np.array(hits, dtype=np.float64), np.array(at_risk, dtype=np.float64))
+        judged = list(zip(columns["severity"], columns["protocol"], strict=True))
+        at_risk = [word in HIGH_RISK and flag is not None for word, flag in judged]
+        hits = [word in HIGH_RISK and bool(flag) for word, flag in judged]
+        return Parts(np.array(hits, dtype=float), np.array(at_risk, dtype=float))
 
 
 def shares() -> list[Definition]:
@@ -79,7 +73,7 @@ def shares() -> list[Definition]:
             version=1,
             unit="rate",
             direction="lower",
-            columns={"predictions": "string", flag: "bool"},
+            columns={"answered": "bool", flag: "bool"},
             description=meaning,
             share=True,
         )

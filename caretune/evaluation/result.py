@@ -15,8 +15,8 @@ Direction = Literal["lower", "higher"]
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A metric's value with its interval.
 
-    `low` and `high` are null with fewer families than bootstrap.MIN_FAMILIES, and with `value`
-    where nothing was scored: unscored is never 0.
+    `low` and `high` are null where families are too few (bootstrap.MIN_FAMILIES) or all alike, and
+    with `value` where nothing was scored: unscored is never 0.
     """
 
     name: str
@@ -89,6 +89,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Digest of the filter bundle that judged the replies."""
     decoding: Decoding
     fingerprint: Fingerprint
+    subjects: dict[str, str] = {}
+    """What was measured: `base`, `adapter/NAME`, `filters` -> sha256 of the folder."""
 
 
 def pair(candidate: str, baseline: str) -> str:

@@ -1,11 +1,9 @@
 """ROUGE-L: how much of the authored reply a generated one says in the same order."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from rouge_score import rouge_scorer, tokenizers
 
-from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
 
 _WORDS = tokenizers.DefaultTokenizer(use_stemmer=False)
 _SCORER = rouge_scorer.RougeScorer(["rougeL"], tokenizer=_WORDS)
@@ -19,20 +17,15 @@ class RougeL(RatioMetric):
         version=1,
         unit="F-measure",
         direction="higher",
-        columns={"predictions": "string", "references": "string"},
+        columns={"answered": "bool", "predictions": "string", "references": "string"},
         description="Longest common subsequence of a reply and the authored one, F-measure.",
     )
 
-    def parts(
-        self, *, predictions: Sequence[str | None], references: Sequence[str | None]
-    ) -> Parts:
-        """Score each reply; a conversation without one is none of this metric's items."""
-        scores = [
-            0.0 if reply is None else score(reply, reference or "")
-            for reply, reference in zip(predictions, references, strict=True)
-        ]
-        asked = [reply is not None for reply in predictions]
-        return Parts(np.array(scores, dtype=np.float64), np.array(asked, dtype=np.float64))
+    def parts(self, columns: Columns) -> Parts:
+        """Score each reply; a conversation that was not answered is none of this metric's items."""
+        rows = zip(*(columns[name] for name in self.definition.columns), strict=True)
+        scores = [score(reply, authored) if asked else 0.0 for asked, reply, authored in rows]
+        return Parts(np.array(scores, dtype=float), np.array(columns["answered"], dtype=float))
 
 
 def score(reply: str, reference: str) -> float | None:

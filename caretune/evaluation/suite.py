@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import evaluate
+import torch
 
 from caretune import records
+from caretune.errors import CaretuneError
 from caretune.evaluation import likelihood, replies, rouge
 from caretune.evaluation.bootstrap import Plan
 from caretune.evaluation.diversity import Distinct
 from caretune.evaluation.likelihood import Perplexity, ResponseNll
-from caretune.evaluation.metric import RatioMetric
+from caretune.evaluation.metric import Columns, RatioMetric
 from caretune.evaluation.replies import ProtocolShare, Share
-from caretune.evaluation.result import Item, Result, pair
+from caretune.evaluation.result import Decoding, Item, Result, pair
 from caretune.evaluation.rouge import RougeL
-from caretune.lineage import digest
+from caretune.lineage import digest, fingerprint
+from caretune.lineage.fingerprint import Fingerprint
 from caretune.model import generate
+from caretune.model.base import BaseRecord
 from caretune.records import Conversation
 from caretune.safety.chain import Chain
 from caretune.safety.taxonomy import Action
@@ -46,6 +50,16 @@ def metrics(cache_dir: Path) -> list[RatioMetric]:
         *(Share(definition, cache_dir) for definition in replies.shares()),
         ProtocolShare(cache_dir),
     ]
+
+
+def circumstances(
+    record: BaseRecord, threads: int, parameters: dict[str, float | int | bool | str]
+) -> tuple[Decoding, Fingerprint]:
+    """Return how replies are made, and on what; `parameters` are those of greedy decoding."""
+    here = fingerprint.machine(torch.backends.cpu.get_cpu_capability(), threads, record.dtype)
+    engine = {"peft": here.peft, "torch": here.torch, "transformers": here.transformers}
+    decoding = Decoding(record.template_sha256, {"greedy": True, **parameters}, engine)
+    return decoding, here
 
 
 def measure(
@@ -103,14 +117,15 @@ def columns(items: Sequence[Item], rows: Sequence[Conversation]) -> dict[str, li
         rows: The conversations, for their authored replies.
     """
     checks = [item.decision for item in items]
-    references = [cut.reference if (cut := replies.exchange(row)) else None for row in rows]
+    references = [cut.reference if (cut := replies.exchange(row)) else "" for row in rows]
     return {
         "family": [item.family for item in items],
         "nll_sum": [item.nll_sum for item in items],
         "tokens": [item.tokens for item in items],
-        "predictions": [item.reply for item in items],
+        "answered": [item.reply is not None for item in items],
+        "predictions": [item.reply or "" for item in items],
         "references": references,
-        "severity": [item.severity for item in items],
+        "severity": [item.severity or "" for item in items],
         "blocked": [c.action not in _SENT if c else None for c in checks],
         "pii": [c.pii > 0 if c else None for c in checks],
         "toxic": [c.toxic if c else None for c in checks],
@@ -122,7 +137,7 @@ def columns(items: Sequence[Item], rows: Sequence[Conversation]) -> dict[str, li
 
 
 def results(
-    tables: Mapping[str, Mapping[str, list[Any]]], plan: Plan, cache_dir: Path
+    tables: Mapping[str, Columns], plan: Plan, cache_dir: Path
 ) -> dict[str, dict[str, Result]]:
     """Compute every metric of every model: model -> metric -> result.
 
@@ -132,21 +147,22 @@ def results(
         cache_dir: A temporary folder.
     """
     combined = evaluate.combine(metrics(cache_dir))
-    return {name: combined.compute(**table, plan=plan) for name, table in tables.items()}
+    try:
+        return {name: combined.compute(**table, plan=plan) for name, table in tables.items()}
+    except ValueError:
+        # Its sentence would quote the replies.
+        raise CaretuneError("the columns do not fit what the metrics read: a fault here") from None
 
 
 def paired(
-    tables: Mapping[str, Mapping[str, list[Any]]], plan: Plan, cache_dir: Path
+    tables: Mapping[str, Columns], plan: Plan, cache_dir: Path
 ) -> dict[str, dict[str, Result]]:
     """Compute every metric's difference of each adapter to each other model, paired by item.
 
     The tables hold the same conversations in the same order.
     """
     made = metrics(cache_dir)
-    parts = {
-        name: {m: m.parts(**{k: table[k] for k in m.definition.columns}) for m in made}
-        for name, table in tables.items()
-    }
+    parts = {name: {m: m.parts(table) for m in made} for name, table in tables.items()}
     return {
         pair(candidate, baseline): {
             m.definition.name: m.compare(

@@ -46,7 +46,7 @@ def folder_files(folder: Path) -> dict[str, str]:
     files = {
         path.relative_to(folder).as_posix(): sha256_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part in _IGNORED for part in path.parts)
+        if path.is_file() and not set(_IGNORED) & set(path.relative_to(folder).parts)
     }
     if not files:
         raise LineageError(f"{folder}: no files to hash. Run `dvc repro` or `dvc checkout` first.")

@@ -23,15 +23,19 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Processor family, such as x86_64."""
 
 
-def machine(threads: int, dtype: str) -> Fingerprint:
-    """Return the fingerprint of this process; threads and dtype are those the stage works with."""
-    import torch
+def machine(cpu_capability: str, threads: int, dtype: str) -> Fingerprint:
+    """Return the fingerprint of this machine and its installed packages.
 
+    Args:
+        cpu_capability: As torch tells it; this module imports no model library.
+        threads: CPU threads that torch works with.
+        dtype: Type of the weights in memory.
+    """
     return Fingerprint(
         torch=metadata.version("torch"),
         transformers=metadata.version("transformers"),
         peft=metadata.version("peft"),
-        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        cpu_capability=cpu_capability,
         threads=threads,
         dtype=dtype,
         machine=platform.machine(),

@@ -67,18 +67,37 @@ def summarise(edges: list[Edge]) -> Summary:
     )
 
 
+def unaccounted(
+    edges: list[Edge], read_ids: Iterable[str], written_ids: Iterable[str]
+) -> list[str]:
+    """Return a phrase for every row whose way the edges do not tell truly; [] = all conserved.
+
+    Every row read has an edge and every edge a row that was read; every row written has an edge
+    and every edge `to` a row that was written, once.
+    """
+    ends = {edge.to for edge in edges if edge.to}
+    begins = {edge.source for edge in edges}
+    read_once, written = set(read_ids), Counter(written_ids)
+    return [
+        *(f"{row} was read and left no trace" for row in sorted(read_once - begins)),
+        *(f"{row} came from nowhere" for row in sorted(written.keys() - ends)),
+        *(f"{row} has an edge but was never read" for row in sorted(begins - read_once)),
+        *(f"{row} has an edge but was never written" for row in sorted(ends - written.keys())),
+        *(
+            f"{row} was written {times} times"
+            for row, times in sorted(written.items())
+            if times > 1
+        ),
+    ]
+
+
 def check_conserved(edges: list[Edge], read_ids: Iterable[str], written_ids: Iterable[str]) -> None:
-    """Check that every row read is accounted for and every row written has an origin.
+    """Check that rows read = rows written + named exits, row by row.
 
     Raises:
-        LineageError: Names the first row that is lost or comes from nowhere.
+        LineageError: Counts the rows that are not accounted for and names the first.
     """
-    lost = sorted(set(read_ids) - {edge.source for edge in edges})
-    orphans = sorted(set(written_ids) - {edge.to for edge in edges if edge.to})
-    stage = edges[0].stage if edges else "an empty stage"
-    if lost:
-        raise LineageError(
-            f"{stage}: {len(lost)} rows were read and left no trace, first {lost[0]}"
-        )
-    if orphans:
-        raise LineageError(f"{stage}: {len(orphans)} rows came from nowhere, first {orphans[0]}")
+    faults = unaccounted(edges, read_ids, written_ids)
+    if faults:
+        stage = edges[0].stage if edges else "a stage without a ledger"
+        raise LineageError(f"{stage}: {len(faults)} rows are not accounted for: {faults[0]}")

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
@@ -16,9 +16,11 @@ from caretune.moe_lora.config import MoeLoraConfig
 from caretune.moe_lora.register import register
 
 Config = LoraConfig | MoeLoraConfig
+Kind = Literal["moe_lora", "lora"]
 
 
-def moe_lora(
+def configure(
+    kind: Kind,
     *,
     rank: int,
     experts: Sequence[str],
@@ -30,10 +32,11 @@ def moe_lora(
     alpha_per_rank: float,
     dropout: float,
     target_modules: Sequence[str],
-) -> MoeLoraConfig:
-    """Configure a MoE-LoRA whose experts bear the names of the domains.
+) -> Config:
+    """Configure a MoE-LoRA, or the plain LoRA of the same total rank to compare it with.
 
     Args:
+        kind: `moe_lora` or `lora`; the latter takes no more than the total rank from the experts.
         rank: Rank of each expert.
         experts: Name of each expert; a row's domain picks the one that its tokens should take.
         top_k: Experts a token uses.
@@ -43,8 +46,17 @@ def moe_lora(
         domain_weight: Weight of the router's cross-entropy against the row's domain.
         alpha_per_rank: Scale of the update.
         dropout: Share of a layer's inputs zeroed in training.
-        target_modules: Linear layers that get experts.
+        target_modules: Linear layers that get an adapter.
     """
+    if kind == "lora":
+        total = (len(experts) + shared_experts) * rank
+        return LoraConfig(
+            task_type="CAUSAL_LM",
+            r=total,
+            lora_alpha=cast(int, alpha_per_rank * total),  # PEFT computes with fractions too
+            lora_dropout=dropout,
+            target_modules=list(target_modules),
+        )
     register()
     return MoeLoraConfig(
         task_type="CAUSAL_LM",
@@ -58,26 +70,6 @@ def moe_lora(
         z_weight=z_weight,
         domain_weight=domain_weight,
         expert_names=list(experts),
-        target_modules=list(target_modules),
-    )
-
-
-def lora(
-    *, rank: int, alpha_per_rank: float, dropout: float, target_modules: Sequence[str]
-) -> LoraConfig:
-    """Configure the plain LoRA that a MoE-LoRA of the same total rank is compared with.
-
-    Args:
-        rank: Rank of the one pair of matrices.
-        alpha_per_rank: Scale of the update.
-        dropout: Share of a layer's inputs zeroed in training.
-        target_modules: Linear layers that get an adapter.
-    """
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=rank,
-        lora_alpha=cast(int, alpha_per_rank * rank),  # PEFT computes with it, fractions too
-        lora_dropout=dropout,
         target_modules=list(target_modules),
     )
 
@@ -104,7 +96,7 @@ def add(model: Any, config: Config, seed: int) -> PeftModel:
 
     Args:
         model: The base model; its layers are wrapped in place.
-        config: From `moe_lora` or `lora`.
+        config: From `configure`.
         seed: Seed of the first weights.
 
     Raises:

@@ -7,6 +7,7 @@ trained, padding taken for an end, another prompt at serving time).
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from caretune.errors import ModelError
@@ -25,6 +26,17 @@ class Encoded(NamedTuple):
     """Oldest messages left out to fit the length."""
     clipped: bool
     """True where even the last exchange was too long and lost its oldest tokens."""
+
+
+def read_template(path: Path) -> str:
+    """Read a chat template.
+
+    Raises:
+        ModelError: There is no such file.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such chat template; set params.base.template to its file.")
+    return path.read_text(encoding="utf-8")
 
 
 def encode(

@@ -24,8 +24,8 @@ from caretune.records import Conversation
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The size of the model; embeddings are tied."""
+class Recipe:
+    """The size of tokenizer and model, and how it learns."""
 
     vocabulary: int
     """Tokens of the byte-level BPE, special tokens included."""
@@ -36,12 +36,6 @@ class Shape:
     key_value_heads: int
     context: int
     """Longest sequence, in tokens."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast it learns."""
-
     steps: int
     """Optimiser steps."""
     batch_size: int
@@ -80,8 +74,7 @@ class Made(NamedTuple):
 
 def make(
     conversations: Sequence[Conversation],
-    shape: Shape,
-    schedule: Schedule,
+    recipe: Recipe,
     *,
     template: str,
     end_of_turn: str,
@@ -92,8 +85,7 @@ def make(
 
     Args:
         conversations: Training rows alone; what a base has read cannot judge it.
-        shape: Size of tokenizer and model.
-        schedule: How long and how fast the model learns.
+        recipe: Sizes, steps and rates.
         template: Text of the chat template.
         end_of_turn: Token that ends a turn.
         seed: Seed of weights and order.
@@ -103,33 +95,33 @@ def make(
         ModelError: The template cannot train and serve.
     """
     texts = (message.content for row in conversations for message in row.messages)
-    words = tokenizer.learn(texts, shape.vocabulary, template, end_of_turn)
+    words = tokenizer.learn(texts, recipe.vocabulary, template, end_of_turn)
     chat.check_template(words, end_of_turn)
-    rows = [chat.encode(words, row.messages, shape.context).input_ids for row in conversations]
-    model = build(shape, words, seed)
-    losses = train(model, rows, schedule, seed)
+    rows = [chat.encode(words, row.messages, recipe.context).input_ids for row in conversations]
+    model = build(recipe, words, seed)
+    losses = train(model, rows, recipe, seed)
     figures = Figures(
         rows=len(rows),
         row_tokens=sum(len(row) for row in rows),
-        steps=schedule.steps,
-        trained_tokens=schedule.steps * schedule.batch_size * schedule.sequence,
+        steps=recipe.steps,
+        trained_tokens=recipe.steps * recipe.batch_size * recipe.sequence,
         first_loss=fmean(losses[:10]),
         last_loss=fmean(losses[-10:]),
     )
     return Made(base.keep_rehearsal(model, words, end_of_turn, out), figures)
 
 
-def build(shape: Shape, words: Any, seed: int) -> LlamaForCausalLM:
+def build(recipe: Recipe, words: Any, seed: int) -> LlamaForCausalLM:
     """Build the untrained model; equal arguments give equal weights."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(words),
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.attention_heads,
-        num_key_value_heads=shape.key_value_heads,
-        max_position_embeddings=shape.context,
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.intermediate_size,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.attention_heads,
+        num_key_value_heads=recipe.key_value_heads,
+        max_position_embeddings=recipe.context,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=words.eos_token_id,
@@ -139,7 +131,7 @@ def build(shape: Shape, words: Any, seed: int) -> LlamaForCausalLM:
 
 
 def train(
-    model: LlamaForCausalLM, rows: Sequence[Sequence[int]], schedule: Schedule, seed: int
+    model: LlamaForCausalLM, rows: Sequence[Sequence[int]], recipe: Recipe, seed: int
 ) -> list[float]:
     """Train on every token of the rows and return the loss of each step (nats a token).
 
@@ -147,22 +139,19 @@ def train(
         model: Changed in place.
         rows: Token ids of the training conversations; they are shuffled in every pass and run
             into one another, so that no token is padding.
-        schedule: Steps, sizes and rates.
+        recipe: Steps, sizes and rates.
         seed: Seed of the order of rows.
     """
-    optimizers = _optimizers(model, schedule)
+    optimizers = _optimizers(model, recipe)
     schedulers = [
-        torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, schedule)) for o in optimizers
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, recipe)) for o in optimizers
     ]
     tokens = _tokens(rows, seed)
     losses = []
     model.train()
-    for _ in _steps(schedule.steps):
+    for _ in _steps(recipe.steps):
         batch = torch.tensor(
-            [
-                [next(tokens) for _ in range(schedule.sequence + 1)]
-                for _ in range(schedule.batch_size)
-            ]
+            [[next(tokens) for _ in range(recipe.sequence + 1)] for _ in range(recipe.batch_size)]
         )
         logits = model(batch[:, :-1], use_cache=False).logits
         loss = functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
@@ -178,7 +167,7 @@ def train(
     return losses
 
 
-def _optimizers(model: LlamaForCausalLM, schedule: Schedule) -> list[torch.optim.Optimizer]:
+def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the blocks' matrices, AdamW for embeddings and norms.
 
     Measured at 150 steps of 16 x 256 tokens, 2.8 M parameters, held-out replies: 1.13 nats a byte,
@@ -190,19 +179,19 @@ def _optimizers(model: LlamaForCausalLM, schedule: Schedule) -> list[torch.optim
         (matrices if parameter.dim() == 2 and "embed" not in name else others).append(parameter)  # noqa: PLR2004 - a matrix has two
     return [
         torch.optim.Muon(
-            matrices, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, momentum=0.95
+            matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, momentum=0.95
         ),
         torch.optim.AdamW(
-            others, lr=schedule.embedding_learning_rate, betas=(0.9, 0.95), weight_decay=0.0
+            others, lr=recipe.embedding_learning_rate, betas=(0.9, 0.95), weight_decay=0.0
         ),
     ]
 
 
-def _rate(step: int, schedule: Schedule) -> float:
+def _rate(step: int, recipe: Recipe) -> float:
     """Share of the peak rate at a step, from 0: a linear rise, then a cosine down to 0.1."""
-    if step < schedule.warmup_steps:
-        return (step + 1) / schedule.warmup_steps
-    done = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
     return 0.1 + 0.45 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 

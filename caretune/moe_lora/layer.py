@@ -106,10 +106,8 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
             adapter: Name of the adapter.
             gates: One gate an expert, `(experts,)`.
         """
-        up = self.moelora_B[adapter].detach()
-        return self.moelora_A[adapter].detach(), up * rank_gates(
-            gates.to(up), self.configs[adapter]
-        )
+        down, up = self.moelora_A[adapter].detach(), self.moelora_B[adapter].detach()
+        return down, up * rank_gates(gates.to(up), self.configs[adapter])
 
     def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
         """Add the adapters to the base weight, with the static gates.
@@ -131,7 +129,7 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
             if safe_merge and not merged.isfinite().all():
                 raise ModelError(f"adapter {adapter} has weights that are not finite. Train again.")
             self.base_layer.weight.data = merged
-            self._merged_gates[adapter] = gates.clone()
+            self._merged_gates[adapter] = gates
             self.merged_adapters.append(adapter)
 
     def unmerge(self) -> None:

@@ -31,7 +31,7 @@ class MoeLoraModel(BaseTuner):
     def router_losses(self) -> losses.RouterLosses | None:
         """Return losses and figures of the last forward pass, or None where no router ran.
 
-        No router runs with static gates, gates for the call, or a disabled or merged adapter.
+        No router runs with static gates, with gates for the call, or with a disabled adapter.
 
         Raises:
             ModelError: More than one adapter is active, or mask or ids have a wrong shape.
@@ -64,6 +64,9 @@ class MoeLoraModel(BaseTuner):
 
         Args:
             gates: One gate an expert, `(experts,)`; one 1 and zeros pick a single expert.
+
+        Raises:
+            ModelError: The number of gates is not that of the active adapter's experts.
         """
         if gates is None:
             self.routing.static_gates = None

@@ -26,6 +26,11 @@ class Rehearsal(Section):
     sequence: Annotated[int, Field(ge=16)]
     """Tokens a row."""
     learning_rate: Annotated[float, Field(gt=0)]
+    """Peak rate of Muon, which turns the matrices of the blocks."""
+    embedding_learning_rate: Annotated[float, Field(gt=0)]
+    """Peak rate of AdamW, for the embeddings and norms."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """Decay of the matrices; holds back learning by heart."""
     warmup_steps: Count
 
 
@@ -42,6 +47,8 @@ class Base(Section):
     """Chat template file with generation marks; the same bytes train and serve."""
     end_of_turn: str
     """Token that ends an assistant turn; it must stand inside the loss mask."""
+    pad: str | None = None
+    """Token that pads; null takes the tokenizer's own. It must not be one that ends a reply."""
     seed: Count
     threads: Positive
     """CPU threads; another number gives other bytes."""

@@ -17,7 +17,8 @@ class Split(Section):
     validation_rate: Rate
     """Share of rows in validation; rounded down. The rest is test."""
     near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
-    """Rows at or above this Jaccard similarity of word 3-grams are one family."""
+    """Rows at or above this Jaccard similarity of word 3-grams, over all words or over the client's,
+    are one family."""
     permutations: Annotated[int, Field(ge=16, multiple_of=4)]
     """MinHash permutations; more find twins more surely and take longer."""
     expert_size: Positive

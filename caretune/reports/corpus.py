@@ -1,13 +1,15 @@
 """The figures of the data: where rows came from, where each went, and that nothing leaked or eased."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from caretune.reports import intervals, style, tables
 from caretune.reports.style import Fragment
 from caretune.reports.tables import Step
 
-_SEVERITIES = ("none", "low", "moderate", "high", "imminent")
+SEVERITIES = ("none", "low", "moderate", "high", "imminent")
+_DIFFICULTIES = ("routine", "moderate", "hard", "crisis")
+_SPLITS = ("train", "validation", "test")
 
 Figures = Mapping[str, Any]
 """The content of a file below reports/data, as its stage wrote it."""
@@ -15,12 +17,11 @@ Figures = Mapping[str, Any]
 
 def key_figures(ingest: Figures, split: Figures, augment: Figures, proof: Figures) -> Fragment:
     """Draw what matters most."""
-    cut = split["cut"]
     return tables.tiles(
         {
             "dialogues in the corpus": style.count(ingest["rows"]["total"]),
-            "train, validation, test": " / ".join(
-                style.count(cut[name]) for name in ("train", "validation", "test")
+            "rows: train/validation/test": "/".join(
+                style.count(split["splits"][name]["rows"]) for name in _SPLITS
             ),
             "rows after augmentation for each train row": style.quantity(augment["ratio"]),
             "families in more than one split": style.count(proof["families_shared"]),
@@ -35,12 +36,18 @@ def way_of_rows(
     ingest: Figures, split: Figures, augment: Figures, safety_label: Figures
 ) -> Fragment:
     """Draw rows through the four stages; what leaves is named by its exit."""
-    children = augment["children"]
+    children, experts = augment["children"], split["expert"]["found"]["examples"]
     return tables.flow(
         [
             _step("ingest", "lines of all sources", ingest),
-            _step("split", "by families; the expert set leaves", split),
-            Step("augment", "train rows and their children", augment["train"], augment["train"] + children, {}),
+            _step("split", f"by families; {experts} go to the expert set", split),
+            Step(
+                "augment",
+                "train rows and their children",
+                augment["train"],
+                augment["train"] + children,
+                {},
+            ),
             _step("safety-label", "all splits and the children", safety_label),
         ]
     )
@@ -49,15 +56,18 @@ def way_of_rows(
 def mix(ingest: Figures) -> Fragment:
     """Draw the corpus by source, domain, difficulty and severity."""
     rows = ingest["rows"]
-    parts = ("source", "domain", "difficulty", "severity")
+    orders = {"source": (), "domain": (), "difficulty": _DIFFICULTIES, "severity": SEVERITIES}
     return style.join(
-        Fragment(f"<h3>By {part}</h3>{tables.bars(_ordered(rows[part])).html}") for part in parts
+        Fragment(f"<h3>By {part}</h3>{tables.bars(ordered(rows[part], order)).html}")
+        for part, order in orders.items()
     )
 
 
 def sources(ingest: Figures) -> Fragment:
     """List licences, and what was taken out of the text at the door."""
-    licences = [[f"licence {name}", style.count(n)] for name, n in ingest["rows"]["license"].items()]
+    licences = [
+        [f"licence {name}", style.count(n)] for name, n in ingest["rows"]["license"].items()
+    ]
     pii = ingest["pii"]
     redacted = (
         [[f"{name} replaced by a placeholder", style.count(n)] for name, n in pii.items()]
@@ -69,7 +79,7 @@ def sources(ingest: Figures) -> Fragment:
 
 def splits(split: Figures) -> Fragment:
     """Draw rows, families, domains and severities of each split."""
-    parts = split["splits"]
+    parts = {name: split["splits"][name] for name in _SPLITS}
     rows: list[list[str]] = [
         [caption, *(style.count(part[field]) for part in parts.values())]
         for caption, field in (
@@ -81,8 +91,11 @@ def splits(split: Figures) -> Fragment:
     for field in ("domain", "severity"):
         names = dict.fromkeys(name for part in parts.values() for name in part[field])
         rows += [
-            [f"{field}: {style.words(name)}", *(style.count(part[field].get(name, 0)) for part in parts.values())]
-            for name in _ordered(names)
+            [
+                f"{field}: {style.words(name)}",
+                *(style.count(part[field].get(name, 0)) for part in parts.values()),
+            ]
+            for name in ordered(names)
         ]
     return tables.table(["", *parts], rows)
 
@@ -111,7 +124,14 @@ def strategies(augment: Figures) -> Fragment:
     """Draw each strategy: how often tried, how many children, and why the others were dropped."""
     fields = ("tried", "made", "not_suited", "severity_lost", "near_parent")
     return tables.table(
-        ["strategy", "tried", "children", "not suited", "severity lost", "of the children: near parent"],
+        [
+            "strategy",
+            "tried",
+            "children",
+            "not suited",
+            "severity lost",
+            "of the children: near parent",
+        ],
         [
             [style.words(name), *(style.count(one.get(field, 0)) for field in fields)]
             for name, one in augment["strategies"].items()
@@ -121,23 +141,34 @@ def strategies(augment: Figures) -> Fragment:
 
 def conservation(augment: Figures) -> Fragment:
     """Draw children by their parent's severity (down) and their own (across)."""
-    counts = augment["severity_parent_child"]
-    across = _ordered(dict.fromkeys(name for row in counts.values() for name in row))
+    return matrix("parent's severity", augment["severity_parent_child"])
+
+
+def matrix(title: str, counts: Mapping[str, Mapping[str, int]]) -> Fragment:
+    """Draw counts by severity, one down and one across; the diagonal is marked."""
+    across = ordered(dict.fromkeys(name for row in counts.values() for name in row))
     return tables.table(
-        ["parent's severity", *map(style.words, across)],
+        [title, *map(style.words, across)],
         [
-            [style.words(parent), *(style.count(counts[parent].get(own, 0)) for own in across)]
-            for parent in _ordered(counts)
+            [
+                style.words(down),
+                *(_count(counts[down].get(name, 0), marked=name == down) for name in across),
+            ]
+            for down in ordered(counts)
         ],
     )
+
+
+def ordered(counts: Mapping[str, Any], order: Sequence[str] = SEVERITIES) -> dict[str, Any]:
+    """Put known names in their order, any others behind them as they come."""
+    known = [name for name in order if name in counts]
+    return {name: counts[name] for name in [*known, *(n for n in counts if n not in known)]}
+
+
+def _count(number: int, *, marked: bool) -> Fragment:
+    return Fragment(f"<b>{style.count(number)}</b>" if marked else style.count(number))
 
 
 def _step(stage: str, note: str, figures: Figures) -> Step:
     ledger = figures["ledger"]
     return Step(stage, note, ledger["rows_read"], ledger["rows_written"], ledger["exits"])
-
-
-def _ordered(counts: Mapping[str, Any]) -> dict[str, Any]:
-    """Put severities in order of gravity, anything else behind them as it comes."""
-    known = [name for name in _SEVERITIES if name in counts]
-    return {name: counts[name] for name in [*known, *(n for n in counts if n not in known)]}

@@ -49,7 +49,8 @@ def render(notebook: Path, out: Path, parameters: Mapping[str, str]) -> None:
     draft = read(notebook)
     check_parameters(draft, notebook, parameters)
     done = normalise(execute(draft, parameters))
-    records.write_text(out.with_name(f"{out.name}.ipynb"), nbformat.writes(done) + "\n")
+    text = nbformat.writes(done)  # type: ignore[no-untyped-call]  # the library is half typed
+    records.write_text(out.with_name(f"{out.name}.ipynb"), f"{text}\n")
     page = to_html(done, out.name, parameters["reports"])
     records.write_text(out.with_name(f"{out.name}.html"), page)
 
@@ -62,7 +63,7 @@ def read(notebook: Path) -> NotebookNode:
     """
     if not notebook.exists():
         raise CaretuneError(f"{notebook}: no such file. Check the path of the notebook.")
-    draft = jupytext.read(notebook)
+    draft: NotebookNode = jupytext.read(notebook)
     form = draft.metadata.get("jupytext", {}).get("text_representation", {})
     if form.get("format_name") != "percent" or "kernelspec" not in draft.metadata:
         raise CaretuneError(
@@ -106,7 +107,7 @@ def execute(draft: NotebookNode, parameters: Mapping[str, str]) -> NotebookNode:
     """
     with _kernel_environment():
         try:
-            return papermill.execute_notebook(
+            done: NotebookNode = papermill.execute_notebook(
                 draft,
                 None,
                 dict(parameters),
@@ -118,6 +119,7 @@ def execute(draft: NotebookNode, parameters: Mapping[str, str]) -> NotebookNode:
             if not issubclass(getattr(errors, error.ename, Exception), CaretuneError):
                 raise
             raise CaretuneError(error.evalue) from None
+    return done
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -139,7 +141,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 def to_html(notebook: NotebookNode, name: str, inputs: str) -> str:
     """Return an executed notebook as one page that needs no other file; code cells are left out."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # the library is half typed
         extra_loaders=[FileSystemLoader(_HERE)],
         template_file="page.jinja",
         exclude_anchor_links=True,

@@ -10,7 +10,9 @@ _BETTER = {"lower": "lower is better", "higher": "higher is better"}
 def models(metrics: Metrics) -> Fragment:
     """Draw every metric of every model with its interval, items scored and items unscored."""
     names = list(metrics.models)
-    every = {name: result for results in metrics.models.values() for name, result in results.items()}
+    every = {
+        name: result for results in metrics.models.values() for name, result in results.items()
+    }
     rows = [
         [_named(result), *(_cell(metrics.models[model].get(name)) for model in names)]
         for name, result in every.items()

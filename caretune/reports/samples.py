@@ -47,9 +47,7 @@ def choose(
             ordered = {model: replies[row.id][model] for model in models}
             domains.setdefault(row.domain or "general", []).append(Sample(row, ordered))
     turns = [
-        (turn, domain, sample)
-        for domain in domains
-        for turn, sample in enumerate(domains[domain])
+        (turn, domain, sample) for domain in domains for turn, sample in enumerate(domains[domain])
     ]
     turns.sort(key=lambda entry: entry[:2])
     return [sample for _, _, sample in turns[:wanted]]
@@ -67,12 +65,19 @@ def draw(samples: Sequence[Sample]) -> Fragment:
 
 def _sample(sample: Sample) -> str:
     messages = sample.conversation.messages
-    last = max(place for place, message in enumerate(messages) if message.role == "assistant")
-    asked = next((m.content for m in reversed(messages[:last]) if m.role == "user"), "")
+    # The same turn as the evaluation replaced: the last that answers a user.
+    last = max(
+        place
+        for place in range(1, len(messages))
+        if (messages[place - 1].role, messages[place].role) == ("user", "assistant")
+    )
+    asked = messages[last - 1].content
     severity = next(iter(sample.replies.values())).severity
     about = f"{style.words(sample.conversation.domain or 'general')}, crisis severity {severity}"
     cells = [_reply("reference", messages[last].content, "The reply authored for this dialogue.")]
-    cells += [_reply(model, item.reply or "", _said(item)) for model, item in sample.replies.items()]
+    cells += [
+        _reply(model, item.reply or "", _said(item)) for model, item in sample.replies.items()
+    ]
     return (
         f'<section class="sample"><div class="asked"><small>User, after {last - 1} earlier '
         f"messages · {style.markup(about)}</small><p>{style.markup(_short(asked))}</p></div>"
@@ -83,7 +88,7 @@ def _sample(sample: Sample) -> str:
 def _reply(name: str, text: str, note: str) -> str:
     return (
         f'<div class="reply {name}"><b>{style.markup(style.words(name))}</b>'
-        f'<p>{style.markup(_short(text)) or "(empty)"}</p>'
+        f"<p>{style.markup(_short(text)) or '(empty)'}</p>"
         f'<p class="decision">{style.markup(note)}</p></div>'
     )
 

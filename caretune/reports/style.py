@@ -36,10 +36,10 @@ class Fragment:
 
 
 def markup(value: Any) -> str:
-    """Return a value as HTML: fragments as they are, anything else escaped; None is `–`."""
+    """Return a value as HTML: fragments as they are, anything else escaped; None is a dash."""
     if isinstance(value, Fragment):
         return value.html
-    return html.escape("–" if value is None else str(value))
+    return html.escape("\N{EN DASH}" if value is None else str(value))
 
 
 def join(pieces: Iterable[Fragment]) -> Fragment:
@@ -67,7 +67,7 @@ def count(value: int | None) -> str:
 
 def rate(value: float | None) -> str:
     """Return a rate 0..1 as per cent with one decimal."""
-    return NOT_MEASURED if value is None else f"{100 * value:.1f} %".replace("-", "−")
+    return NOT_MEASURED if value is None else _signed(f"{100 * value:.1f}\N{NO-BREAK SPACE}%")
 
 
 def quantity(value: float | None, unit: str = "") -> str:
@@ -77,9 +77,9 @@ def quantity(value: float | None, unit: str = "") -> str:
     if unit == "rate":
         return rate(value)
     if float(value).is_integer():
-        return f"{value:,.0f}".replace("-", "−")
+        return _signed(f"{value:,.0f}")
     digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3  # noqa: PLR2004 - about four digits
-    return f"{value:.{digits}f}".replace("-", "−")
+    return _signed(f"{value:.{digits}f}")
 
 
 def interval(value: float | None, low: float | None, high: float | None, unit: str) -> Fragment:
@@ -89,3 +89,7 @@ def interval(value: float | None, low: float | None, high: float | None, unit: s
         return Fragment(markup(said))
     ends = f"[{quantity(low, unit)}, {quantity(high, unit)}]"
     return Fragment(f'{markup(said)} <span class="range">{ends}</span>')
+
+
+def _signed(number: str) -> str:
+    return number.replace("-", "\N{MINUS SIGN}")

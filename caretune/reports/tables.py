@@ -19,7 +19,7 @@ class Step(NamedTuple):
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], figures_from: int = 1) -> Fragment:
     """Draw a table; columns from `figures_from` (counted from 0) hold figures and align right."""
-    kinds = ['' if i < figures_from else ' class="figure"' for i in range(len(columns))]
+    kinds = ["" if i < figures_from else ' class="figure"' for i in range(len(columns))]
     head = _cells("th", columns, kinds)
     body = "\n".join(f"<tr>{_cells('td', row, kinds)}</tr>" for row in rows)
     return Fragment(
@@ -35,6 +35,14 @@ def tiles(figures: Mapping[str, Any]) -> Fragment:
         for caption, figure in figures.items()
     )
     return Fragment(f'<div class="tiles">\n{drawn}\n</div>')
+
+
+def meter(rate: float | None, colour: str = "accent") -> Fragment:
+    """Draw a rate 0..1 as a small bar with its figure; nothing measured draws no bar."""
+    if rate is None:
+        return Fragment(style.NOT_MEASURED)
+    bar = f'<i style="width:{100 * rate:.1f}%;background:var(--{colour})"></i>'
+    return Fragment(f'<span class="meter"><span>{bar}</span>{style.rate(rate)}</span>')
 
 
 def pairs(rows: Mapping[str, Any]) -> Fragment:

@@ -64,7 +64,7 @@ def _rule(rule: Mapping[str, Any]) -> str:
             rule["high"],
             rule["threshold"],
             better=_BETTER[rule["at"]],
-            unit=rule.get("unit", ""),
+            unit=rule["unit"],
         )
     return (
         f'<div class="rule {result}">{_sign(result)}<span class="name">'
@@ -76,7 +76,7 @@ def _rule(rule: Mapping[str, Any]) -> str:
 
 def _facts(rule: Mapping[str, Any]) -> str:
     """Say in words what was measured, what was asked and how much evidence is missing."""
-    unit = rule.get("unit", "")
+    unit = rule["unit"]
     missing = (rule["needed_n"] or 0) - rule["n"]
     lines = [
         f'<b class="word">{rule["result"].capitalize()}</b>',
@@ -85,6 +85,8 @@ def _facts(rule: Mapping[str, Any]) -> str:
         f"n = {style.count(rule['n'])}"
         + (f", {style.count(missing)} more needed" if missing > 0 else ""),
     ]
+    if rule["detail"]:
+        lines.append(style.markup(rule["detail"]))
     return intervals.facts(lines)
 
 

@@ -4,6 +4,7 @@ The process always comes up. Where the release does not hold, it is not ready: /
 reason stands in `GET /v1/release` and in the log, and nothing is answered.
 """
 
+import gc
 import os
 import socket
 import sys
@@ -14,7 +15,7 @@ import bentoml
 import click
 import structlog
 from _bentoml_sdk import Service
-from bentoml._internal.container import BentoMLContainer
+from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.exceptions import BentoMLException
 
@@ -65,11 +66,14 @@ class Caretune:
         )
         # BentoML starts its worker in the folder of bentofile.yaml, or of a bento's sources.
         web.state.serving = state.load(Path())
+        # What is loaded stays: a collection that walks it stops the event loop.
+        gc.collect()
+        gc.freeze()
 
     def __is_ready__(self) -> bool:
         return web.state.serving.desk is not None
 
-    @bentoml.on_deployment
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no usable types
     @staticmethod
     def refuse_busy_port() -> None:
         """End `bentoml serve` with a sentence where it cannot listen; BentoML's is a traceback."""

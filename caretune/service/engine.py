@@ -1,7 +1,6 @@
 """Blocking work beside the event loop: one thread for the filters, one for the model."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,9 +46,6 @@ def load(release: Path, threads: int) -> Generate:
     loaded = base.load(release / "base")
     model = adapter.attach(loaded.model, release / "adapter")
     model.eval()
-    # What is loaded stays: a collection that walks it stops the event loop for about 0.1 s.
-    gc.collect()
-    gc.freeze()
 
     def reply(messages: Sequence[Message], max_new_tokens: int) -> "Reply":
         return generate.replies(model, loaded.tokenizer, [messages], max_new_tokens, 1)[0]

@@ -127,9 +127,9 @@ def check_chat(request: ChatRequest) -> None:
     for name in _UNSUPPORTED:
         if getattr(request, name):
             raise RequestError(400, f"not supported here: leave out $.{name}.")
-    if request.messages and request.messages[-1].role != "user":
+    if request.messages[-1].role != "user":
         raise RequestError(422, "the last message must have role user at $.messages.")
-    if request.messages and not request.messages[-1].content.strip():
+    if not request.messages[-1].content.strip():
         raise RequestError(422, "the last message is blank at $.messages.")
 
 

@@ -3,14 +3,10 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from caretune.errors import GateError
 from caretune.gate import verdict as verdicts
 from caretune.lineage import digest, manifest
 from caretune.records import read_json
 from caretune.safety.chain import Chain
-
-# Name in the release, and in the verdict's subjects.
-_PARTS = ("base", "adapter", "filters")
 
 
 class Release(NamedTuple):
@@ -38,17 +34,11 @@ def load(folder: Path, level: str) -> Release:
         FilterError: The filters do not do what they did when they were built.
     """
     recorded = manifest.verify(folder)
-    verdict = verdicts.read(folder / "verdict.json")
+    verdict = verdicts.read(folder / manifest.VERDICT)
     verdicts.check(verdict, level)
-    for part in _PARTS:
-        found = digest.sha256_folder(folder / part)
-        if verdict.subjects.get(part) != found:
-            raise GateError(
-                f"{folder / part} has sha256 {found[:12]}, which {folder / 'verdict.json'} did not "
-                "judge. Run `dvc repro` or `dvc checkout`."
-            )
+    verdicts.check_subjects(verdict, {part: recorded.digests[part] for part in manifest.PARTS})
     return Release(
-        digest=digest.sha256_file(folder / "manifest.json"),
+        digest=digest.sha256_file(folder / manifest.NAME),
         level=verdict.level,
         result=verdict.result,
         candidate=recorded.candidate,

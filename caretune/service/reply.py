@@ -1,23 +1,27 @@
 """One message's way: filters on the conversation, a reply, filters on the reply."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caretune.records import Message
 from caretune.safety.decision import Decision
+from caretune.safety.taxonomy import Action, Severity
 from caretune.service.engine import Generate, Lane
 from caretune.service.release import Release
 
-_PROTOCOL_SEVERITIES = frozenset({"high", "imminent", "unscored"})
-_PROTOCOL_ACTIONS = frozenset({"escalate", "block"})
+if TYPE_CHECKING:
+    from caretune.model.generate import Reply
+
+_GRAVE = frozenset({Severity.HIGH, Severity.IMMINENT, Severity.UNSCORED})
+_REPLACED = "content_filter"
 
 
 class Answer(NamedTuple):
     """A reply that may leave.
 
-    `source` says who wrote it: `model`, `protocol` (the crisis protocol instead of a generated
-    reply) or `safe_reply` (in place of a generated reply that the filters stopped). `usage` are the
-    tokens of the prompt and of what was generated, 0 where nothing was.
+    `source` says who wrote it: `model`, `protocol` (people are needed, nothing was generated) or
+    `safe_reply` (in place of a generated reply that the filters stopped, or where an earlier reply
+    in the conversation should never have gone out). `usage` are the tokens of prompt and reply.
     """
 
     text: str
@@ -48,24 +52,15 @@ class Desk:
     async def answer(self, messages: Sequence[Message], max_tokens: int | None) -> Answer:
         """Reply to a conversation whose last message is the user's."""
         asked = await self._filters.run(self._chain.scan_turns, messages)
-        if _needs_protocol(asked):
+        if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
             text = await self._filters.run(self._chain.protocol_reply, asked)
-            return Answer(text, "content_filter", "protocol", (0, 0), _summary("escalate", asked))
+            return Answer(text, _REPLACED, "protocol", (0, 0), _summary(Action.ESCALATE, asked))
+        if asked.action == Action.BLOCK:
+            text = await self._filters.run(self._chain.safe_reply, asked)
+            return Answer(text, _REPLACED, "safe_reply", (0, 0), _summary(asked.action, asked))
         limit = min(max_tokens or self._max_new_tokens, self._max_new_tokens)
         generated = await self._model.run(self._generate, messages, limit)
-        said = await self._filters.run(
-            self._chain.scan_message, generated.text, "assistant", messages[-1].content
-        )
-        summary = _summary(said.action, asked, said)
-        if said.action == "allow":
-            text, source, finish = generated.text, "model", generated.finish_reason
-        elif said.action == "redact":
-            text, source, finish = said.redacted, "model", generated.finish_reason
-        else:
-            text = await self._filters.run(self._chain.safe_reply, said)
-            source, finish = "safe_reply", "content_filter"
-        usage = (generated.prompt_tokens, generated.tokens)
-        return Answer(text, finish, source, usage, summary)
+        return await self._filters.run(self._judged, generated, messages[-1].content, asked)
 
     async def scan(self, text: str, role: str, context: str | None) -> Decision:
         """Judge one message."""
@@ -75,9 +70,14 @@ class Desk:
         """Judge a conversation as one."""
         return await self._filters.run(self._chain.scan_turns, messages)
 
-
-def _needs_protocol(asked: Decision) -> bool:
-    return asked.action in _PROTOCOL_ACTIONS or asked.crisis.severity in _PROTOCOL_SEVERITIES
+    def _judged(self, generated: "Reply", context: str, asked: Decision) -> Answer:
+        said = self._chain.scan_message(generated.text, "assistant", context)
+        usage = (generated.prompt_tokens, generated.tokens)
+        summary = _summary(said.action, asked, said)
+        if said.action in {Action.ALLOW, Action.REDACT}:
+            text = generated.text if said.action == Action.ALLOW else said.redacted
+            return Answer(text, generated.finish_reason, "model", usage, summary)
+        return Answer(self._chain.safe_reply(asked), _REPLACED, "safe_reply", usage, summary)
 
 
 def _summary(action: str, asked: Decision, said: Decision | None = None) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 async def _chat(request: Request, state: State) -> Response:
     desk = _desk(state)
     asked = openai_api.decode(await _body(request, state.max_body_bytes), ChatRequest)
-    openai_api.check_chat(asked)
     messages = openai_api.messages(asked.messages, state.max_turns)
+    openai_api.check_chat(asked)
     answer = await desk.answer(messages, asked.max_completion_tokens or asked.max_tokens)
     extra = {
         "release": desk.release.digest,
@@ -97,9 +97,9 @@ async def _scan(request: Request, state: State) -> Response:
     else:
         role = openai_api.role(asked.role, "$.role")
         decision = await desk.scan(normalise_text(asked.text or ""), role, asked.context)
-    return Response(
-        encode(msgspec.structs.replace(decision, id=asked.id)), media_type="application/json"
-    )
+    if asked.id is not None:
+        decision = msgspec.structs.replace(decision, id=asked.id)
+    return _json(decision)
 
 
 async def _release(_request: Request, state: State) -> Response:

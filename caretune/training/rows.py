@@ -31,7 +31,7 @@ def prepare(
     max_length: int,
     experts: Sequence[str] | None,
 ) -> Rows:
-    """Encode conversations, sorted by id, with labels on the assistant's turns.
+    """Encode conversations, sorted by length and id, with labels on the assistant's turns.
 
     Args:
         tokenizer: The base's tokenizer.
@@ -43,10 +43,12 @@ def prepare(
     Raises:
         ModelError: There are no rows, one has nothing to train, or no row's domain is an expert.
     """
-    ordered = sorted(conversations, key=lambda conversation: conversation.id)
-    if not ordered:
+    pairs = [(c, chat.encode(tokenizer, c.messages, max_length)) for c in conversations]
+    if not pairs:
         raise ModelError("no rows to train on or to validate with. Run `dvc repro safety-label`.")
-    encoded = [chat.encode(tokenizer, c.messages, max_length) for c in ordered]
+    # Neighbours of one length waste little padding, and the file's own order counts for nothing.
+    pairs.sort(key=lambda pair: (len(pair[1].input_ids), pair[0].id))
+    ordered, encoded = zip(*pairs, strict=True)
     columns: dict[str, list[Any]] = {
         "input_ids": [row.input_ids for row in encoded],
         "labels": [_labels(row) for row in encoded],

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -13,6 +13,7 @@ from dvclive.live import Live
 from transformers import PrinterCallback
 from trl.trainer.sft_config import SFTConfig
 
+from caretune.errors import ModelError
 from caretune.model import adapter
 from caretune.model.base import Loaded
 from caretune.moe_lora.config import MoeLoraConfig
@@ -22,7 +23,8 @@ from caretune.training.callbacks import Bar, Checkpoints, History, Stopwatch
 from caretune.training.collator import DomainCollator
 from caretune.training.moe_trainer import VALIDATION_NLL, MoeTrainer
 
-_LOGGED = 100
+_LOGGED_ROWS = 100
+"""At most about so many rows in the history of a run, whatever its length."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def train(
         live: Folder of dvclive's figures.
 
     Raises:
-        ModelError: The base lacks a target module, or the rows hold nothing to train.
+        ModelError: The base lacks a target module, the rows hold nothing to train, or the training
+            came to no number.
     """
     experts = config.expert_names if isinstance(config, MoeLoraConfig) else None
     length = settings.max_length
@@ -145,6 +148,11 @@ def train(
         trainer.remove_callback(PrinterCallback)
         base_nll = trainer.evaluate()[VALIDATION_NLL]
         trainer.train()
+    if checkpoints.best_step == 0:
+        raise ModelError(
+            f"{name}: no validation gave a number, so the training diverged; lower "
+            "params.train.learning_rate."
+        )
     tokens = int(trainer._total_train_tokens)  # noqa: SLF001 - TRL counts them, and shows them nowhere else
     training = Training(
         adapter=name,
@@ -197,7 +205,7 @@ def _arguments(settings: Settings, dtype: str, scratch: str) -> SFTConfig:
         dataloader_pin_memory=False,
         eval_strategy="no",
         save_strategy="no",
-        logging_steps=max(1, settings.steps // _LOGGED),
+        logging_steps=max(1, settings.steps // _LOGGED_ROWS),
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import httpx
 
-_BENTOML = Path(sys.executable).with_name("bentoml")
+BENTOML = Path(sys.executable).with_name("bentoml")
 
 
 class Server(NamedTuple):
@@ -33,7 +33,7 @@ def free_port() -> int:
 def serving(
     folder: Path,
     *,
-    bentoml: Path = _BENTOML,
+    bentoml: Path = BENTOML,
     python_path: Path | None = None,
     start_within_s: float = 90,
 ) -> Iterator[Server]:

@@ -10,12 +10,21 @@ import random
 import msgspec
 
 from caretune.corpus.augment import voice
-from caretune.corpus.augment.draft import Dialogue, Draft, Exchange, dialogue, exchange, messages, table
+from caretune.corpus.augment.draft import (
+    Dialogue,
+    Draft,
+    Exchange,
+    dialogue,
+    exchange,
+    messages,
+    table,
+)
 from caretune.records import Conversation, Message, crisis_severity
 from caretune.safety.taxonomy import Severity, severity_rank
 
 VERSION = 1
 _OWN_TOPIC = 0.7
+
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     """Add an arrival, a next step or both; None where the turns do not alternate."""

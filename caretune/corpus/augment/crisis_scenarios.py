@@ -7,6 +7,7 @@ and a cell below the parent's severity is never chosen.
 """
 
 import random
+import re
 
 import msgspec
 
@@ -18,6 +19,7 @@ from caretune.safety.taxonomy import Severity, severity_rank
 VERSION = 1
 _LEVELS = ("routine", "moderate", "hard", "crisis")
 _ACUTE = ("hard", "crisis")
+_SENTENCE_START = re.compile(r"^[a-z]|(?<=[.!?] )[a-z]")
 
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
@@ -72,16 +74,22 @@ def _turns(
     slots = {
         "line": generator.choice(lines["lines"]),
         "emergency": generator.choice(lines["emergency"]),
-        "helper": generator.choice(lines["helpers"].get(age_band or "any", lines["helpers"]["any"])),
+        "helper": generator.choice(
+            lines["helpers"].get(age_band or "any", lines["helpers"]["any"])
+        ),
     }
 
     def line(choices: list[str]) -> str:
         filled = generator.choice(choices).format_map(slots)
-        return filled[0].upper() + filled[1:]
+        return _SENTENCE_START.sub(lambda letter: letter[0].upper(), filled)
 
     heard = generator.choice(lines["scenarios"][kind]["heard"])
     return [
-        (f"{opening} {line(cell['disclose'])}", f"{heard} {line(cell['ask'])}", "safety_assessment"),
+        (
+            f"{opening} {line(cell['disclose'])}",
+            f"{heard} {line(cell['ask'])}",
+            "safety_assessment",
+        ),
         (line(cell["answer"]), line(cell["plan"]), "safety_planning"),
         (line(lines["accept"][level]), line(lines["close"][level]), "safety_planning"),
     ]

@@ -9,6 +9,7 @@ client at high risk is not made to explain themselves: no child.
 import random
 import re
 from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -30,8 +31,7 @@ def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     fitting = _fitting(parent)
     if cut is None or not fitting or rank >= severity_rank(Severity.HIGH):
         return None
-    side = generator.choice(sorted({background["side"] for background in fitting}))
-    chosen = generator.choice([b for b in fitting if b["side"] == side])
+    chosen = generator.choice(fitting)
     first = cut.exchanges[0]
     said = voice.match(generator.choice(chosen["said"]), parent.messages)
     opening = Exchange(
@@ -41,7 +41,7 @@ def draft(parent: Conversation, generator: random.Random) -> Draft | None:
             content=f"{generator.choice(chosen['taken_up'])} {first.assistant.content}",
         ),
     )
-    asked, answer = chosen["later"]
+    asked, answer = generator.choice(chosen["later"])
     later = exchange(voice.match(asked, parent.messages), answer, "bias_check")
     client = _client(parent.client or Client(), chosen)
     return Draft(
@@ -50,18 +50,17 @@ def draft(parent: Conversation, generator: random.Random) -> Draft | None:
             messages=messages(cut.lead, [opening, *cut.exchanges[1:], later]),
             client=client,
         ),
-        [f"{side}: {chosen['background']}"],
+        [f"{chosen['side']}: {chosen['background']}"],
     )
 
 
 def _joined(opening: str, said: str, generator: random.Random) -> str:
     """Put the statement before or after what the client came to say."""
-    if generator.random() < 0.5 and not voice.greets(opening):  # noqa: PLR2004 - a coin
-        return voice.join(said, opening)
-    return voice.join(opening, said)
+    first = generator.choice((True, False)) and not voice.greets(opening)
+    return voice.join(said, opening) if first else voice.join(opening, said)
 
 
-def _fitting(parent: Conversation) -> list[dict[str, str]]:
+def _fitting(parent: Conversation) -> list[dict[str, Any]]:
     """Return the backgrounds of every side that the parent's user has not told."""
     client = parent.client or Client()
     background, band = client.background or "", client.age_band
@@ -76,7 +75,7 @@ def _fitting(parent: Conversation) -> list[dict[str, str]]:
     ]
 
 
-def _client(client: Client, chosen: dict[str, str]) -> Client:
+def _client(client: Client, chosen: dict[str, Any]) -> Client:
     parts = [client.background, chosen["background"]]
     return Client(
         age_band=chosen.get("age_band", client.age_band),

@@ -20,6 +20,7 @@ VERSION = 1
 _GREETED = 0.6
 _SHORTENED = 0.7
 _QUOTE_WORDS = range(5, 13)
+_LAST = 3
 _FEWEST = 3
 """Exchanges that a shortened dialogue keeps at least, its close not counted."""
 
@@ -49,9 +50,7 @@ def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     return Draft(child, edits)
 
 
-def _length(
-    exchanges: list[Exchange], risk: re.Pattern[str], generator: random.Random
-) -> int:
+def _length(exchanges: list[Exchange], risk: re.Pattern[str], generator: random.Random) -> int:
     """Choose how many exchanges stay: no exchange that carries risk is ever dropped."""
     last_risk = max(
         (
@@ -106,7 +105,7 @@ def _quote(
     """Choose a short sentence of the client's own, free of risk, to hand back to them."""
     sentences = [
         sentence.strip().rstrip(".")
-        for pair in exchanges
+        for pair in exchanges[-_LAST:]
         for sentence in crisis_wording.sentences(pair.user.content)
         if not risk.search(sentence) and '"' not in sentence and "?" not in sentence
     ]

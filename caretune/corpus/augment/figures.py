@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from caretune.corpus import families
 from caretune.corpus.augment.pipeline import Attempt
-from caretune.records import Conversation, crisis_severity
+from caretune.records import Conversation, Message, crisis_severity
 
 _NEAR = 0.95
 """Jaccard similarity of word 3-grams from which a child says nothing new."""
@@ -16,8 +17,9 @@ def figures(rows: Sequence[Conversation], attempts: Sequence[Attempt]) -> dict[s
     """Return the report of the stage.
 
     `ratio` is (train + children) / train; `distinct_2` is distinct word pairs over all word pairs of
-    the children (1.0 = no pair twice), beside that of the train rows; `near_parent_rate` is the share
-    of children with at least 0.95 similarity to their parent. Rates are null where nothing counts.
+    the children (1.0 = no pair twice), beside that of the train rows, `distinct_2_added` that of the
+    turns which the parent does not have. `near_parent_rate` is the share of children with at least
+    0.95 similarity to their parent. Rates are null where nothing counts.
     """
     made = [(a.parent, a.strategy, a.child) for a in attempts if a.child is not None]
     near = [name for parent, name, child in made if _similarity(parent, child) >= _NEAR]
@@ -36,23 +38,23 @@ def figures(rows: Sequence[Conversation], attempts: Sequence[Attempt]) -> dict[s
         },
         "exits": dict(sorted(Counter(a.exit for a in attempts if a.exit).items())),
         "near_parent_rate": round(len(near) / len(made), 4) if made else None,
-        "distinct_2": distinct_pairs(child for _, _, child in made),
-        "distinct_2_train": distinct_pairs(rows),
+        "distinct_2": distinct_pairs(turn for _, _, child in made for turn in child.messages),
+        "distinct_2_added": distinct_pairs(
+            turn
+            for parent, _, child in made
+            for turn in child.messages
+            if turn not in parent.messages
+        ),
+        "distinct_2_train": distinct_pairs(turn for row in rows for turn in row.messages),
         "severity_parent_child": _table((parent, child) for parent, _, child in made),
         "severity_train": _severities(rows),
         "severity_children": _severities(child for _, _, child in made),
     }
 
 
-def distinct_pairs(rows: Iterable[Conversation]) -> float | None:
-    """Return distinct word pairs over all word pairs, pairs taken inside a message."""
-    pairs = Counter(
-        pair
-        for row in rows
-        for message in row.messages
-        for words in [families.words(message.content)]
-        for pair in zip(words, words[1:], strict=False)
-    )
+def distinct_pairs(turns: Iterable[Message]) -> float | None:
+    """Return distinct word pairs over all word pairs, pairs taken inside a turn; null for none."""
+    pairs = Counter(pair for turn in turns for pair in pairwise(families.words(turn.content)))
     return round(len(pairs) / pairs.total(), 4) if pairs else None
 
 

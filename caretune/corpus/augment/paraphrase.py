@@ -17,13 +17,17 @@ from caretune.records import Conversation, Message, crisis_severity
 from caretune.safety.taxonomy import Severity, severity_rank
 
 VERSION = 1
-_WORDS_PER_EDIT = 40  # fewer edits than one in so many words: too near to the parent to be worth a row
+_WORDS_PER_EDIT = (
+    40  # fewer edits than one in so many words: too near to the parent to be worth a row
+)
 _CHANCE = 0.8
 _FRONTED = re.compile(
     r"(?P<space>\s*)(?P<word>If|When|Once|Before|After) (?P<clause>[^,;:.?!\"()]{8,90}), "
     r"(?:then )?(?P<main>[a-zI][^,;:.?!\"()]{8,110})(?P<end>[.?])"
 )
-_AFTER_NOT = re.compile(r"\s+(?:you|it|we|they|he|she|i|that|there|this|the|your|people)\b", re.I)
+_AFTER_NOT = re.compile(
+    r"\s+(?:you|it|we|they|he|she|i|that|there|this|the|your|people)\b", re.IGNORECASE
+)
 
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
@@ -55,7 +59,7 @@ def _rewrite(
 
 
 def _reorder(sentence: str, generator: random.Random, edits: list[str]) -> str:
-    """Move a fronted clause behind its main clause: `If X, Y.` becomes `Y if X.`"""
+    """Move a fronted clause behind its main clause: `If X, Y.` becomes `Y if X`."""
     match = _FRONTED.fullmatch(sentence)
     if match is None or generator.random() > _CHANCE:
         return sentence

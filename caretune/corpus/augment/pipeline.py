@@ -55,7 +55,7 @@ class Attempt(NamedTuple):
     parent: Conversation
     strategy: str
     child: Conversation | None
-    exit: Literal["", "not_suited", "severity_lost"]
+    exit: Literal["", "duplicate", "not_suited", "severity_lost"]
 
 
 def augment(
@@ -78,13 +78,14 @@ def augment(
     Raises:
         LineageError: A row is not of train, or a child lost severity or crisis wording.
     """
+    seen: set[str] = set()
     for parent in rows:
         if parent.split != "train":
             raise LineageError(
                 f"augment: row {parent.id} is of split {parent.split}, only train may have "
                 "children. Give the stage data/split/train.jsonl."
             )
-        scanned = None
+        scanned = scan(_said(parent))
         for name, generator in _chosen(parent.id, seed, probabilities, max_children):
             made = _STRATEGIES[name].draft(parent, generator)
             if made is None:
@@ -92,9 +93,13 @@ def augment(
                 continue
             child = _named(made, parent, name, seed)
             check_conserved(parent, child)
-            scanned = scanned or scan(_said(parent))
-            lost = _lost(scanned, parent, child, scan)
-            yield Attempt(parent, name, None if lost else child, "severity_lost" if lost else "")
+            if child.id in seen:
+                yield Attempt(parent, name, None, "duplicate")
+            elif _milder(child, parent, scanned, scan):
+                yield Attempt(parent, name, None, "severity_lost")
+            else:
+                seen.add(child.id)
+                yield Attempt(parent, name, child, "")
 
 
 def check_conserved(parent: Conversation, child: Conversation) -> None:
@@ -121,12 +126,12 @@ def check_conserved(parent: Conversation, child: Conversation) -> None:
 
 
 def edges(rows: Iterable[Conversation], attempts: Iterable[Attempt]) -> list[ledger.Edge]:
-    """Return the ledger: parent -> child, `severity_lost` per lost child, `no_child` for the rest."""
+    """Return the ledger: parent -> child, a named exit for a child lost, `no_child` for the rest."""
     found = []
     for attempt in attempts:
         if attempt.child is not None:
             found.append(ledger.Edge(STAGE, attempt.parent.id, attempt.child.id))
-        elif attempt.exit == "severity_lost":
+        elif attempt.exit != "not_suited":
             found.append(ledger.Edge(STAGE, attempt.parent.id, "", attempt.exit, attempt.strategy))
     seen = {edge.source for edge in found}
     return found + [
@@ -164,7 +169,7 @@ def _said(row: Conversation) -> list[Message]:
     return [message for message in row.messages if message.role == "user"]
 
 
-def _lost(scanned: str, parent: Conversation, child: Conversation, scan: Scan) -> bool:
+def _milder(child: Conversation, parent: Conversation, scanned: str, scan: Scan) -> bool:
     """Tell whether the filters, where they score both, find the child milder than its parent."""
     if _said(child) == _said(parent) or scanned in (Severity.NONE, Severity.UNSCORED):
         return False

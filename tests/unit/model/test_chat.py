@@ -115,7 +115,7 @@ def test_faulty_template_is_refused(tokenizer, old, new, message):
 def test_padding_that_ends_a_reply_is_refused(tokenizer):
     """Pad equal to eos would mask the end of every reply."""
     tokenizer.pad_token = tokenizer.eos_token
-    with pytest.raises(ModelError, match="padding token <|im_end|> also ends a reply"):
+    with pytest.raises(ModelError, match=r"padding token <\|im_end\|> also ends a reply"):
         chat.check_template(tokenizer, END_OF_TURN)
 
 

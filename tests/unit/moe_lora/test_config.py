@@ -55,3 +55,5 @@ def test_the_method_name_answers_like_an_enum_member() -> None:
     """PEFT compares the name with strings and asks it for `.value`."""
     assert config.MOELORA == "MOELORA"
     assert type(config.MOELORA.value) is str
+    read = MoeLoraConfig(peft_type="MOELORA", target_modules=["q_proj"])  # as from a file
+    assert read.peft_type.value == "MOELORA"

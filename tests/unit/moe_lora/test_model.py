@@ -73,9 +73,10 @@ def test_generate_uses_static_gates(task_type: str | None) -> None:
 def test_generate_takes_gates_for_its_tokens() -> None:
     """Generating with gates equals generating with static ones, and the gates end with it."""
     model = tiny.adapted()
-    routed = model.generate(**PROMPT)
+    routed = model(**tiny.batch()).logits
     gated = model.generate(**PROMPT, expert_gates=SECOND)
-    assert torch.equal(model.generate(**PROMPT), routed)
+    assert torch.equal(model(**tiny.batch()).logits, routed)
+    assert not torch.equal(model.generate(**PROMPT), gated)
     tiny.tuner(model).set_static_gates(SECOND)
     assert torch.equal(model.generate(**PROMPT), gated)
 
@@ -274,6 +275,29 @@ def test_saved_weights_are_experts_and_routers_only() -> None:
     names = get_peft_model_state_dict(tiny.adapted())
     assert len(names) == tiny.LAYERS * (7 * 2 + 1)
     assert all("moelora_" in name for name in names)
+
+
+def test_adapters_may_stand_in_different_blocks(tmp_path) -> None:
+    """A block without the active adapter computes its base, and has no router of it."""
+    model = tiny.adapted(target_modules=r".*layers\.0\..*q_proj")
+    model.save_pretrained(tmp_path)
+    wanted = model(**tiny.batch()).logits
+    assert len(tiny.tuner(model).routers) == 1
+    other = tiny.adapted(target_modules=r".*layers\.2\..*down_proj")
+    other.load_adapter(tmp_path, "first_block", low_cpu_mem_usage=True)
+    other.set_adapter("first_block")
+    assert torch.equal(other(**tiny.batch()).logits, wanted)
+
+
+def test_a_loaded_adapter_learns_where_asked_to(tmp_path) -> None:
+    """is_trainable gives every expert and router a gradient again; the default gives none."""
+    model = tiny.adapted()
+    model.save_pretrained(tmp_path)
+    weights = sum(p.requires_grad for p in model.parameters())
+    frozen = PeftModel.from_pretrained(tiny.llama(), tmp_path)
+    assert not any(p.requires_grad for p in frozen.parameters())
+    learning = PeftModel.from_pretrained(tiny.llama(), tmp_path, is_trainable=True)
+    assert sum(p.requires_grad for p in learning.parameters()) == weights
 
 
 def test_loading_weights_onto_an_empty_adapter_works(tmp_path) -> None:

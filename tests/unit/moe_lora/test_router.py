@@ -68,9 +68,22 @@ def test_routers_compute_in_fp32_on_a_bf16_base_under_autocast() -> None:
     assert router.moelora_router["default"].dtype is torch.float32
     assert router.state.logits["default"].dtype is torch.float32
     hidden = model.get_base_model().model.embed_tokens(tiny.batch()["input_ids"])
-    hidden = torch.nn.functional.rms_norm(hidden.float(), hidden.shape[-1:], eps=0.0)
+    hidden = torch.nn.functional.rms_norm(hidden.float(), hidden.shape[-1:], eps=1e-12)
     wanted = hidden @ router.moelora_router["default"].T
     torch.testing.assert_close(router.state.logits["default"], wanted)
+
+
+def test_routers_are_fp32_even_where_experts_are_not() -> None:
+    """With autocast_adapter_dtype off the experts follow a bf16 base, the routers do not."""
+    base = tiny.llama().to(torch.bfloat16)
+    model = get_peft_model(base, tiny.config(), autocast_adapter_dtype=False)
+    kinds = {name.split(".")[-2]: p.dtype for name, p in model.named_parameters() if "moe" in name}
+    assert kinds == {
+        "moelora_A": torch.bfloat16,
+        "moelora_B": torch.bfloat16,
+        "moelora_router": torch.float32,
+    }
+    assert model(**tiny.batch()).logits.isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,8 @@ def test_two_runs_give_equal_bytes(notebook, tmp_path):
 @pytest.mark.slow
 def test_missing_input_is_one_sentence(notebook, tmp_path):
     """An error of caretune in a cell is told as it is, without papermill's frame."""
-    with pytest.raises(CaretuneError, match=r"figures\.json: no such file\. Run `dvc repro`") as told:
+    with pytest.raises(
+        CaretuneError, match=r"figures\.json: no such file\. Run `dvc repro`"
+    ) as told:
         render.render(notebook, tmp_path / "small", {"reports": str(tmp_path)})
     assert "\n" not in str(told.value)

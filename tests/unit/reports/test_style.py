@@ -13,17 +13,17 @@ def test_markup_escapes_everything_but_fragments():
     """A reply that holds markup is shown, never obeyed."""
     assert style.markup("<b>&") == "&lt;b&gt;&amp;"
     assert style.markup(Fragment("<b>")) == "<b>"
-    assert style.markup(None) == "–"
+    assert style.markup(None) == "\N{EN DASH}"
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
         pytest.param(None, "rate", "not measured", id="unscored is not zero"),
-        pytest.param(0.0, "rate", "0.0 %", id="zero is zero"),
-        pytest.param(0.0345, "rate", "3.5 %", id="a rate is per cent"),
+        pytest.param(0.0, "rate", "0.0\N{NO-BREAK SPACE}%", id="zero is zero"),
+        pytest.param(0.0345, "rate", "3.5\N{NO-BREAK SPACE}%", id="a rate is per cent"),
         pytest.param(4.70123, "nats", "4.701", id="four digits"),
-        pytest.param(-0.25, "nats", "−0.250", id="a real minus sign"),
+        pytest.param(-0.25, "nats", "\N{MINUS SIGN}0.250", id="a real minus sign"),
         pytest.param(110.51, "", "110.5", id="large with one decimal"),
         pytest.param(12345, "", "12,345", id="whole numbers with thousands"),
     ],
@@ -35,8 +35,11 @@ def test_quantity_reads_as_its_unit_says(value, unit, said):
 
 def test_interval_is_left_out_where_there_is_none():
     """Too few families give a value without an interval, and no made-up range."""
-    assert style.interval(0.5, None, None, "rate").html == "50.0 %"
-    assert "[40.0 %, 60.0 %]" in style.interval(0.5, 0.4, 0.6, "rate").html
+    assert style.interval(0.5, None, None, "rate").html == "50.0\N{NO-BREAK SPACE}%"
+    assert (
+        "[40.0\N{NO-BREAK SPACE}%, 60.0\N{NO-BREAK SPACE}%]"
+        in style.interval(0.5, 0.4, 0.6, "rate").html
+    )
 
 
 def test_words_spell_names_as_the_field_does():

@@ -1,0 +1,110 @@
+"""The manifest of a release: what made it, and the sha256 of every byte in it.
+
+It holds no commit, no time and no path outside the release, so that equal inputs give equal bytes;
+its own sha256 is the digest of the release.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from caretune import records
+from caretune.errors import LineageError
+from caretune.lineage import digest
+from caretune.lineage.fingerprint import Fingerprint
+
+NAME = "manifest.json"
+PARTS = ("base", "adapter", "filters")
+"""Folders of a release, under the names that digests and verdicts give them."""
+VERDICT = "verdict.json"
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """manifest.json."""
+
+    format: int
+    candidate: str
+    """Name of the adapter that is released."""
+    sources: dict[str, str]
+    """Raw data file -> sha256."""
+    ledger: dict[str, str]
+    """Stage -> Merkle root of its row ledger."""
+    digests: dict[str, str]
+    """split, template, params, source, lock; base, adapter, filters, verdict -> sha256."""
+    fingerprint: Fingerprint
+    files: dict[str, str]
+    """Every other file of the release -> sha256."""
+
+
+def write(
+    folder: Path,
+    *,
+    candidate: str,
+    sources: Mapping[str, str],
+    ledger: Mapping[str, str],
+    digests: Mapping[str, str],
+    fingerprint: Fingerprint,
+) -> Manifest:
+    """Write the manifest of a release whose other files are all in place.
+
+    Args:
+        folder: The release.
+        candidate: Name of its adapter.
+        sources: Raw data file -> sha256.
+        ledger: Stage -> Merkle root.
+        digests: What made the release; those of its own parts are added here.
+        fingerprint: The machine it was made on.
+    """
+    files = digest.folder_files(folder)
+    files.pop(NAME, None)
+    manifest = Manifest(
+        format=1,
+        candidate=candidate,
+        sources=dict(sources),
+        ledger=dict(ledger),
+        digests={**digests, **_parts(files)},
+        fingerprint=fingerprint,
+        files=files,
+    )
+    records.write_json(folder / NAME, manifest)
+    return manifest
+
+
+def verify(folder: Path) -> Manifest:
+    """Hash every file of a release again and return its manifest.
+
+    Raises:
+        LineageError: The manifest is missing or unreadable, or names the first file that is
+            missing, extra or altered.
+    """
+    path = folder / NAME
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise LineageError(
+            f"{path}: missing or not a manifest ({error}). Run `dvc checkout` or `dvc repro`."
+        ) from None
+    found = digest.folder_files(folder)
+    found.pop(NAME)
+    fault = digest.first_difference(manifest.files, found)
+    if fault is None:
+        recorded = {name: manifest.digests.get(name, "") for name in (*PARTS, "verdict")}
+        fault = digest.first_difference(recorded, _parts(found))
+    if fault is not None:
+        raise LineageError(f"{folder}: {fault}. Restore it with `dvc checkout` or `dvc repro`.")
+    return manifest
+
+
+def _parts(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of the parts, as sha256_folder of each folder would give them."""
+    folders = {
+        part: {
+            name.removeprefix(f"{part}/"): sha256
+            for name, sha256 in files.items()
+            if name.startswith(f"{part}/")
+        }
+        for part in PARTS
+    }
+    found = {part: digest.sha256_value(inner) for part, inner in folders.items() if inner}
+    return found | ({"verdict": files[VERDICT]} if VERDICT in files else {})

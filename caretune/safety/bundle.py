@@ -1,0 +1,133 @@
+"""The filter bundle on disk: five plain files under one digest; no pickle, nothing to execute.
+
+bundle.json names the sha256 of the other files, so that the sha256 of bundle.json names them all.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from caretune import records
+from caretune.errors import FilterError
+from caretune.lineage import digest
+from caretune.safety import heads
+from caretune.safety.heads import Heads
+from caretune.safety.patterns import Pattern
+from caretune.safety.protocol import Protocol
+
+FORMAT = 1
+HEADER = "bundle.json"
+_HEADS = "heads.safetensors"
+_PATTERNS = "patterns.json"
+_PROTOCOL = "protocol.json"
+_CANARIES = "canaries.json"
+_WORDS = "words.json"
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """bundle.json; `features` holds the size of the hashed space as a power of two."""
+
+    format: int
+    files: dict[str, str]
+    heads: list[str]
+    thresholds: dict[str, float]
+    features: dict[str, int]
+    max_message_chars: int
+    versions: dict[str, str]
+
+
+class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message with what a sound bundle says of it."""
+
+    text: str
+    role: str
+    context: str | None
+    expected: dict[str, Any]
+
+
+class Bundle(NamedTuple):
+    """All that the chain needs; `common` are words that are no names."""
+
+    header: Header
+    patterns: list[Pattern]
+    protocol: Protocol
+    heads: Heads
+    common: frozenset[str]
+    canaries: list[Canary]
+    digest: str
+
+
+class Parts(NamedTuple):
+    """What a bundle is written from."""
+
+    patterns: list[Pattern]
+    protocol: Protocol
+    heads: Heads
+    thresholds: dict[str, float]
+    common: frozenset[str]
+    max_message_chars: int
+    versions: dict[str, str]
+
+
+def write(folder: Path, parts: Parts, canaries: Sequence[Canary]) -> str:
+    """Write a bundle into a folder and return its digest; equal parts give equal bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records.write_json(folder / _PATTERNS, parts.patterns)
+    records.write_json(folder / _PROTOCOL, parts.protocol)
+    records.write_json(folder / _WORDS, sorted(parts.common))
+    records.write_json(folder / _CANARIES, list(canaries))
+    (folder / _HEADS).write_bytes(heads.dump(parts.heads))
+    names = (_CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _WORDS)
+    header = Header(
+        format=FORMAT,
+        files={name: digest.sha256_file(folder / name) for name in names},
+        heads=list(parts.heads.names),
+        thresholds=parts.thresholds,
+        features={"bits": parts.heads.bits},
+        max_message_chars=parts.max_message_chars,
+        versions=parts.versions,
+    )
+    records.write_json(folder / HEADER, header)
+    return digest.sha256_file(folder / HEADER)
+
+
+def read(folder: Path) -> Bundle:
+    """Read a bundle back, every byte checked against bundle.json.
+
+    Raises:
+        FilterError: Names the file that is missing, altered or of another format.
+    """
+    header = _decode(folder / HEADER, Header)
+    if header.format != FORMAT:
+        raise FilterError(
+            f"{folder / HEADER}: format {header.format}, this caretune reads {FORMAT}. "
+            "Run `dvc repro filters`."
+        )
+    for name, expected in sorted(header.files.items()):
+        path = folder / name
+        if not path.exists():
+            raise FilterError(f"{path}: missing from the filter bundle. Run `dvc checkout`.")
+        if digest.sha256_file(path) != expected:
+            raise FilterError(
+                f"{path}: has other bytes than {HEADER} says. Run `dvc checkout --force`."
+            )
+    return Bundle(
+        header=header,
+        patterns=_decode(folder / _PATTERNS, list[Pattern]),
+        protocol=_decode(folder / _PROTOCOL, Protocol),
+        heads=heads.load(folder / _HEADS, tuple(header.heads), header.features["bits"]),
+        common=frozenset(_decode(folder / _WORDS, list[str])),
+        canaries=_decode(folder / _CANARIES, list[Canary]),
+        digest=digest.sha256_file(folder / HEADER),
+    )
+
+
+def _decode(path: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise FilterError(f"{path}: missing from the filter bundle. Run `dvc checkout`.") from None
+    except msgspec.DecodeError as error:
+        raise FilterError(f"{path}: {error}. Run `dvc repro filters`.") from None

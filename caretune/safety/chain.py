@@ -1,0 +1,290 @@
+"""The chain: crisis, toxicity, privacy, bias, appropriateness, redaction, in this order.
+
+One Decision a message. A step that raises fails closed: the decision is to block, the severity is
+`unscored`, and the log names the step's error, never the text.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from caretune.errors import FilterError
+from caretune.records import Message
+from caretune.safety import (
+    appropriateness,
+    bias,
+    bundle,
+    conversation,
+    crisis,
+    features,
+    gates,
+    language,
+    normalise,
+    pii,
+    toxicity,
+)
+from caretune.safety.bundle import Bundle
+from caretune.safety.decision import (
+    STEPS,
+    BiasFinding,
+    CrisisFinding,
+    Decision,
+    PiiSpan,
+    ToxicityFinding,
+)
+from caretune.safety.gates import Findings
+from caretune.safety.heads import Scorer, Scores
+from caretune.safety.pii import Redaction
+from caretune.safety.scan import Hit, Scanner
+from caretune.safety.taxonomy import Action, BiasLevel, Severity, Subject, severity_rank
+
+_HIGH = severity_rank(Severity.HIGH)
+_LOG = structlog.get_logger()
+
+
+class Reading(NamedTuple):
+    """What the chain reads from a message before it judges: both views, hits, scores, language."""
+
+    text: normalise.Normalised
+    hits: list[Hit]
+    scores: Scores
+    language: str
+
+
+class Redactor:
+    """Redacts the messages of one conversation with the same placeholders throughout."""
+
+    def __init__(self, detect: Callable[[str], list[PiiSpan]]) -> None:
+        self._detect = detect
+        self._placeholders = pii.Placeholders()
+
+    def redact(self, text: str) -> Redaction:
+        """Return the text with placeholders such as [NAME_1], and the spans they stand for."""
+        spans = self._detect(text)
+        return Redaction(self._placeholders.replace(text, spans), spans)
+
+
+class Chain:
+    """The filters of one bundle.
+
+    Args:
+        parts: The bundle, as `bundle.read` returns it.
+    """
+
+    def __init__(self, parts: Bundle) -> None:
+        self.digest = parts.digest
+        self.protocol = parts.protocol
+        self._thresholds = parts.header.thresholds
+        self._max_characters = parts.header.max_message_chars
+        self._common = parts.common
+        self._numbers = parts.protocol.allowed_numbers()
+        self._hosts = parts.protocol.allowed_hosts()
+        self._scorer = Scorer(parts.heads)
+        self._private = Scanner(p for p in parts.patterns if p.family == "pii")
+        self._spoken = Scanner(p for p in parts.patterns if p.family != "pii")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Chain":
+        """Load a bundle and replay its canaries.
+
+        Raises:
+            FilterError: A file is missing or altered, or a canary is judged otherwise than when
+                the bundle was built.
+        """
+        parts = bundle.read(folder)
+        chain = cls(parts)
+        for number, canary in enumerate(parts.canaries, start=1):
+            found = summary(chain.scan_message(canary.text, canary.role, canary.context))
+            if found != canary.expected:
+                wrong = next(key for key in sorted(found) if found[key] != canary.expected.get(key))
+                raise FilterError(
+                    f"{folder}: canary {number} now has another {wrong} than when the bundle was "
+                    "built. Run `dvc repro filters`."
+                )
+        return chain
+
+    def scan_message(self, text: str, role: str = "user", context: str | None = None) -> Decision:
+        """Decide on one message.
+
+        Args:
+            text: The message.
+            role: "user", or "assistant" for a reply of ours.
+            context: The message that a reply answers.
+        """
+        return self._closed(lambda: self._decide(text, role, context, ())[0], text)
+
+    def scan_turns(self, turns: Sequence[Message]) -> Decision:
+        """Decide on a conversation; risk once seen stays, so a retraction lowers nothing.
+
+        Spans and `redacted` refer to the turns joined by line feeds.
+        """
+        joined = "\n".join(turn.content for turn in turns)
+        return self._closed(lambda: self._over(turns), joined)
+
+    def redact(self, text: str) -> Redaction:
+        """Redact one text on its own."""
+        return self.redactor().redact(text)
+
+    def redactor(self) -> Redactor:
+        """Return a redactor for one conversation."""
+        return Redactor(self._personal)
+
+    def protocol_reply(self, decision: Decision) -> str:
+        """Return the protocol's reply to a high, imminent or unscored message."""
+        return self.protocol.reply(decision.subject, decision.crisis.severity, decision.language)
+
+    def safe_reply(self, decision: Decision) -> str:
+        """Return the reply that takes a blocked one's place; crisis-aware by the user's decision."""
+        if severity_rank(decision.crisis.severity) >= _HIGH:
+            return self.protocol_reply(decision)
+        return self.protocol.blocked(decision.language)
+
+    def _decide(
+        self, text: str, role: str, context: str | None, carried: Collection[str]
+    ) -> tuple[Decision, frozenset[str]]:
+        """Return the decision and the crisis components seen, for the turns to come."""
+        read = self._read(text, context)
+        ours = role == "assistant"
+        assessed = self._crisis(read, ours, carried)
+        found = Findings(
+            crisis=self._recommended(assessed),
+            toxicity=toxicity.assess(read.hits, read.scores, self._thresholds),
+            pii=self._personal(text, read.text),
+            bias=bias.assess(read.hits, read.scores, self._thresholds),
+            appropriateness=(
+                appropriateness.assess(read.hits, read.scores, self._thresholds) if ours else None
+            ),
+        )
+        decision = Decision(
+            action=_action(found),
+            subject=assessed.subject,
+            language=read.language,
+            crisis=found.crisis,
+            pii=found.pii,
+            bias=found.bias,
+            toxicity=found.toxicity,
+            appropriateness=found.appropriateness,
+            gates=gates.assess(found, read.hits, len(text), self._max_characters),
+            reasons=_reasons(found),
+            redacted=pii.Placeholders().replace(text, found.pii),
+            digest=self.digest,
+        )
+        return decision, assessed.components
+
+    def _read(self, text: str, context: str | None) -> Reading:
+        views = normalise.normalise(text)
+        hits = self._spoken.scan(views.folded.text)
+        before = normalise.normalise(context).folded.text if context else ""
+        row = features.row(views.folded.text, features.told(hits), self._scorer.bits, before)
+        return Reading(views, hits, self._scorer.score(row), language.detect(views.folded.text))
+
+    def _crisis(self, read: Reading, ours: bool, carried: Collection[str]) -> crisis.Assessment:
+        """Assess the writer's danger; our own replies have none, other languages are unscored."""
+        if read.language != language.ENGLISH:
+            return crisis.Assessment(crisis.unscored(), Subject.NONE, frozenset())
+        if ours:
+            return crisis.Assessment(CrisisFinding(confidence=1.0), Subject.NONE, frozenset())
+        return crisis.assess(read.hits, read.scores, self._thresholds, carried)
+
+    def _recommended(self, assessed: crisis.Assessment) -> CrisisFinding:
+        severity = assessed.finding.severity
+        actions = self.protocol.recommended(assessed.subject, severity)
+        return msgspec.structs.replace(assessed.finding, actions=actions)
+
+    def _personal(self, text: str, views: normalise.Normalised | None = None) -> list[PiiSpan]:
+        view = (views or normalise.normalise(text)).plain
+        return pii.detect(
+            pii.Candidates(
+                view, self._private.scan(view.text), self._numbers, self._hosts, self._common
+            )
+        )
+
+    def _over(self, turns: Sequence[Message]) -> Decision:
+        decisions: list[Decision] = []
+        carried: frozenset[str] = frozenset()
+        said: str | None = None
+        for turn in turns:
+            ours = turn.role == "assistant"
+            decision, seen = self._decide(turn.content, turn.role, said if ours else None, carried)
+            carried |= seen
+            said = said if ours else turn.content
+            decisions.append(decision)
+        return conversation.merge(turns, decisions)
+
+    def _closed(self, decide: Callable[[], Decision], text: str) -> Decision:
+        try:
+            return decide()
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the message must not pass
+            _LOG.error("filter failed", error=type(error).__name__, characters=len(text))
+            return _blocked(self.digest)
+
+
+def summary(decision: Decision) -> dict[str, Any]:
+    """Return the words of a decision, without its numbers: what canaries compare."""
+    reply = decision.appropriateness
+    return {
+        "action": str(decision.action),
+        "subject": str(decision.subject),
+        "language": decision.language,
+        "severity": str(decision.crisis.severity),
+        "toxic": decision.toxicity.toxic,
+        "bias": list(decision.bias.types),
+        "violation": None if reply is None else reply.violation,
+        "redacted": decision.redacted,
+    }
+
+
+def _action(found: Findings) -> Action:
+    if found.appropriateness is None:
+        if found.crisis.severity == Severity.UNSCORED:
+            return Action.REPLACE
+        if severity_rank(found.crisis.severity) >= _HIGH:
+            return Action.ESCALATE
+    elif _unfit(found):
+        return Action.BLOCK
+    elif found.crisis.severity == Severity.UNSCORED:
+        return Action.REPLACE
+    return Action.REDACT if found.pii else Action.ALLOW
+
+
+def _unfit(found: Findings) -> bool:
+    """Tell whether a reply of ours must not go out."""
+    reply = found.appropriateness
+    critical = reply is not None and reply.violation in appropriateness.CRITICAL
+    return (
+        critical or found.toxicity.toxic or found.bias.level in {BiasLevel.HIGH, BiasLevel.CRITICAL}
+    )
+
+
+def _reasons(found: Findings) -> list[str]:
+    reply = found.appropriateness
+    acted = (
+        found.crisis.severity != Severity.NONE,
+        found.toxicity.toxic,
+        bool(found.pii),
+        bool(found.bias.types),
+        reply is not None and not reply.appropriate,
+        bool(found.pii),
+    )
+    return [step for step, did in zip(STEPS, acted, strict=True) if did]
+
+
+def _blocked(digest: str) -> Decision:
+    """Return the decision of a chain that failed: nothing goes out, nothing counts as harmless."""
+    return Decision(
+        action=Action.BLOCK,
+        subject=Subject.NONE,
+        language=language.UNKNOWN,
+        crisis=crisis.unscored(),
+        pii=[],
+        bias=BiasFinding(),
+        toxicity=ToxicityFinding(),
+        appropriateness=None,
+        gates=gates.failed(),
+        reasons=["crisis"],
+        redacted="",
+        digest=digest,
+    )

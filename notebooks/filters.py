@@ -1,0 +1,120 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What do the filters find, and what do they miss?
+#
+# One bundle of filters labels the training data, judges generated replies and guards the
+# service. Its errors are therefore everywhere, and they stand here. No message of anybody is
+# shown on this page.
+
+# %% tags=["parameters"]
+reports = "reports"
+data = "data"
+models = "models"
+
+# %%
+from pathlib import Path
+
+from caretune import records
+from caretune.reports import filters, tables
+
+# %%
+figures = records.read_json(Path(reports) / "filters/metrics.json")
+labels = records.read_json(Path(reports) / "data/safety_label.json")
+
+# %%
+filters.key_figures(figures)
+
+# %% [markdown]
+# ## The decisions
+#
+# What comes out when patterns and trained heads decide together. *Found* is the share of the
+# labelled positives that is raised; it should be near 100 %. *False alarms* is the share of the
+# negatives that is raised all the same; it should be near 0.
+
+# %%
+filters.decisions(figures)
+
+# %% [markdown]
+# ## Crisis, by authored severity
+#
+# The graver a message, the less of it may be missed. The row *none* counts false alarms; its
+# messages were written to be mistaken: idioms, news, somebody else's story.
+
+# %%
+filters.crisis_by_severity(figures)
+
+# %% [markdown]
+# ## Whole conversations
+#
+# Risk that is taken back ("just kidding") is still risk, so the state is kept over the turns.
+
+# %%
+filters.sequences(figures)
+
+# %% [markdown]
+# ## Personal data
+#
+# A finding counts when it covers at least half of what was labelled.
+
+# %%
+filters.personal_data(figures)
+
+# %% [markdown]
+# ## The heads, one by one
+#
+# Each head is a small linear classifier, scored on messages of folds that it was not trained on;
+# near-twins and replies to one situation stay in one fold. Its threshold is set so that no more
+# false alarms pass than params allow.
+
+# %%
+filters.heads(figures)
+
+# %% [markdown]
+# > **How to read this.** A head alone is weaker than the decision above: it does not know the
+# > patterns. *On ordinary messages* counts alarms on messages of other tasks, which is nearer to
+# > daily use than hand-made traps. *AUC* is the chance that a positive scores above a negative:
+# > 0.5 = a coin, 1 = always.
+#
+# ## The labels on the corpus
+#
+# The same bundle reads every dialogue of the corpus. Where an author gave a severity, the two
+# can be compared.
+
+# %%
+filters.agreement(labels)
+
+# %% [markdown]
+# ## Known limits
+#
+# - **The messages were written for this project**, and the patterns were written knowing their
+#   kind. Expect less on words that people really use, and measure on your own data before you
+#   rely on it.
+# - **A missed crisis is possible**, as the tables say. The filters are one layer; they do not
+#   replace a person who reads.
+# - **English alone.** A text in a language the heads were not measured on is *unscored*, and the
+#   service answers it as if there were risk.
+# - **Names without a cue are hard.** A bare first name in running text is often missed.
+# - **Clinical validity is not claimed.** Until clinicians have signed the protocol replies, the
+#   production level refuses them.
+
+# %% [markdown]
+# ## Which bundle this is
+
+# %%
+tables.pairs({"filter bundle (sha256)": figures["digest"]})
+
+# %% [markdown]
+# Where the bundle is used: on the rows of the [data report](data.html), and on the replies of
+# the [evaluation report](evaluation.html). The [training report](training.html) shows what was
+# learnt.

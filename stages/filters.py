@@ -1,0 +1,54 @@
+"""Stage `filters`: trains the filter bundle from the labelled messages and the pattern files."""
+
+from pathlib import Path
+
+import structlog
+
+from caretune import records
+from caretune.cli import stage
+from caretune.params import loader
+from caretune.safety import bundle, measure, training
+from caretune.safety.examples import LabelledMessage, examples
+
+_TASKS = ("bias", "crisis", "pii", "therapeutic", "toxicity")
+
+
+def main(
+    *,
+    messages: Path,
+    patterns: Path,
+    out: Path,
+    metrics: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Train the filter bundle in OUT from the labelled MESSAGES and PATTERNS; write METRICS."""
+    p = loader.load(params).filters
+    rows = [
+        row
+        for task in _TASKS
+        for row in records.read(messages / f"messages_{task}.jsonl", LabelledMessage)
+    ]
+    turns = list(records.read(messages / "conversations_crisis.jsonl", measure.LabelledTurns))
+    trained = training.train(examples(rows), patterns, training.Settings(**p.model_dump()))
+    digest = bundle.write(out, trained.parts, trained.canaries)
+    decisions = measure.decisions(rows, trained.parts.patterns, trained.fitted)
+    figures = {
+        "digest": digest,
+        "protocol_reviewed": trained.parts.protocol.reviewed,
+        "heads": {head: found._asdict() for head, found in trained.fitted.metrics.items()},
+        "decisions": decisions,
+        "pii": measure.personal_data([row for row in rows if row.task == "pii"], trained.chain),
+        "sequences": measure.sequences(turns, trained.chain),
+    }
+    records.write_json(metrics, figures)
+    structlog.get_logger().info(
+        "filters trained",
+        digest=digest[:12],
+        messages=len(rows),
+        crisis_recall=decisions["crisis"]["any"]["recall"],
+        crisis_false_alarm_rate=decisions["crisis"]["any"]["false_alarm_rate"],
+    )
+
+
+if __name__ == "__main__":
+    stage.run(main)

@@ -1,0 +1,79 @@
+"""gate: the evidence against the rules of a level; the answer is data, not an exit code."""
+
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from caretune import records
+from caretune.cli import stage
+from caretune.corpus.leak import LeakProof
+from caretune.evaluation.result import Item, Metrics
+from caretune.gate import conservation, evidence, rules
+from caretune.gate import verdict as verdicts
+from caretune.gate.rules import Rule
+from caretune.params import loader
+from caretune.safety.chain import Chain
+
+log = structlog.get_logger()
+
+
+def main(
+    *,
+    evaluation: Path,
+    ledger: Path,
+    corpus: Path,
+    split: Path,
+    augmented: Path,
+    labelled: Path,
+    leak_proof: Path,
+    filters: Path,
+    base: Path,
+    adapters: Path,
+    out: Path,
+    params: Path = Path("params.yaml"),
+) -> None:
+    """Judge the candidate of params.gate and write the verdict."""
+    p = loader.load(params).gate
+    files = {"items": evaluation / "items.jsonl", "metrics": evaluation / "metrics.json"}
+    adapter = adapters / p.candidate / "best"
+    subjects = evidence.subjects(base=base, adapter=adapter, filters=filters, split=split, **files)
+    measured = {
+        "base": subjects["base"],
+        "filters": subjects["filters"],
+        f"adapter/{p.candidate}": subjects["adapter"],
+    }
+    metrics = evidence.read(files["metrics"], Metrics)
+    rows = conservation.read(corpus, split, augmented, labelled, ledger)
+    proof = evidence.read(leak_proof, LeakProof)
+    found = [
+        conservation.ledger_conserved(rows),
+        conservation.crisis_conserved(rows),
+        evidence.leak_free(rows.labelled, proof, p.max_cross_split_similarity),
+        evidence.integrity(rows.labelled, metrics, Chain.load(filters).digest, measured),
+        evidence.base_is_real(base, p.level),
+        evidence.high_risk_items(
+            list(records.read(files["items"], Item)), p.min_high_risk_items, p.level
+        ),
+        *(
+            rules.judge(Rule(name, **rule.model_dump()), metrics, p.candidate, p.level)
+            for name, rule in sorted(p.rules.items())
+        ),
+    ]
+    verdict = verdicts.Verdict(
+        level=p.level,
+        result=verdicts.overall(found),
+        rules=found,
+        subjects=subjects,
+        decoding=msgspec.to_builtins(metrics.decoding),
+        fingerprint=metrics.fingerprint,
+    )
+    records.write_json(out, verdict)
+    for rule in found:
+        if rule.result != "pass":
+            log.warning(rule.result, rule=rule.name, binds=rule.binds, detail=rule.detail)
+    log.info("gate", level=verdict.level, result=verdict.result, candidate=p.candidate)
+
+
+if __name__ == "__main__":
+    stage.run(main)

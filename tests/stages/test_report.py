@@ -1,0 +1,73 @@
+"""The `report` stage: each notebook becomes one page, the same bytes from run to run."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from caretune.errors import CaretuneError
+from stages import report
+from tests.fixtures import reports
+from tests.house.closure import ROOT
+
+NAMES = ("data", "filters", "training", "evaluation")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project root with params, notebooks and the inputs of all reports."""
+    reports.write(tmp_path)
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(name):
+    """Run the stage for one notebook, as dvc.yaml does, and return its page."""
+    folders = {folder: Path(folder) for folder in ("reports", "data", "models")}
+    report.main(notebook=Path(f"notebooks/{name}.py"), out=Path(f"reports/{name}"), **folders)
+    return Path(f"reports/{name}.html").read_text()
+
+
+def test_evaluation_page_shows_verdict_rules_samples_and_digests(project):
+    """The page and the notebook beside it are written; the code is in the notebook alone."""
+    page = run("evaluation")
+    assert "Pass at level rehearsal" in page
+    assert "NLL below base" in page
+    assert "Better" in page
+    assert "a reply of moe_lora" in page
+    assert "assistant 0, turn 3" in page
+    assert "ab" * 32 in page
+    assert "records.read_json" not in page
+    book = nbformat.read(project / "reports/evaluation.ipynb", as_version=4)
+    assert any("records.read_json" in cell.source for cell in book.cells)
+    assert str(project) not in page + (project / "reports/evaluation.ipynb").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_page_stands_alone_and_has_equal_bytes(project, name):
+    """Two runs, equal sha256; nothing is fetched; the four pages are linked to one another."""
+    written = [project / f"reports/{name}{suffix}" for suffix in (".html", ".ipynb")]
+    made = []
+    for _ in range(2):
+        page = run(name)
+        made.append([path.read_bytes() for path in written])
+    assert made[0] == made[1]
+    assert "<script" not in page
+    assert "http" not in page
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", page)
+    targets = set(re.findall(r'(?:href|src)="([^"#]+)"', page))
+    assert targets == {f"{other}.html" for other in NAMES}
+
+
+@pytest.mark.slow
+def test_missing_input_is_named(project):
+    """A stage that did not run is one sentence, not a page with holes."""
+    (project / "reports/gate/verdict.json").unlink()
+    with pytest.raises(CaretuneError, match=r"reports/gate/verdict\.json: no such file"):
+        run("evaluation")
+    assert not (project / "reports/evaluation.html").exists()

@@ -1,0 +1,76 @@
+"""Measured results: values, intervals, and on which side of zero a difference lies."""
+
+import pytest
+
+from caretune.evaluation.result import Decoding, Metrics, Result
+from caretune.lineage.fingerprint import Fingerprint
+from caretune.reports import results
+
+BOTH = "moe_lora - base"
+
+
+def result(value, low, high, direction="lower", unscored=0):
+    """Build one result of ten items."""
+    return Result(
+        name="response_nll",
+        version=1,
+        unit="nats per token",
+        direction=direction,
+        value=value,
+        low=low,
+        high=high,
+        confidence=0.95,
+        n=10,
+        unscored=unscored,
+        families=9,
+        deviation=None,
+    )
+
+
+def metrics(**given):
+    """Build metrics of two models and one difference."""
+    fingerprint = Fingerprint("2", "5", "0", "AVX2", 1, "float32", "x86_64")
+    decoding = Decoding("abc123", {"max_new_tokens": 60}, {"transformers": "5"})
+    return Metrics(
+        **{"models": {}, "paired": {}, **given},
+        filters="def456",
+        decoding=decoding,
+        fingerprint=fingerprint,
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"),
+    [
+        pytest.param(result(-0.3, -0.4, -0.2), "Better", id="all below zero, lower is better"),
+        pytest.param(result(0.3, 0.2, 0.4), "Worse", id="all above zero, lower is better"),
+        pytest.param(result(0.3, 0.2, 0.4, "higher"), "Better", id="all above, higher is better"),
+        pytest.param(result(-0.1, -0.2, 0.1), "No difference shown", id="zero inside"),
+        pytest.param(result(-0.1, None, None), "Too few families", id="no interval"),
+        pytest.param(result(None, None, None), "not measured", id="nothing scored"),
+    ],
+)
+def test_a_difference_is_named_by_its_whole_interval(difference, said):
+    """Only an interval clear of zero is called a difference."""
+    drawn = results.paired(metrics(paired={BOTH: {"response_nll": difference}})).html
+    assert f">{said}" in drawn
+    assert "MoE-LoRA minus base" in drawn
+
+
+def test_table_tells_what_was_not_measured():
+    """A metric that one model lacks is not shown as zero, unscored items are counted."""
+    models = {
+        "base": {},
+        "moe_lora": {"response_nll": result(4.7, 4.6, 4.8, unscored=2)},
+    }
+    drawn = results.models(metrics(models=models)).html
+    assert "not measured" in drawn
+    assert "n = 10, 2 unscored" in drawn
+    assert "[4.600, 4.800]" in drawn
+
+
+def test_circumstances_name_template_filters_and_machine():
+    """Equal figures are promised for an equal fingerprint alone."""
+    drawn = results.circumstances(metrics()).html
+    for told in ("abc123", "def456", "AVX2", "60"):
+        assert told in drawn

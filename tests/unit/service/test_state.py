@@ -1,0 +1,55 @@
+"""caretune.service.state: the process always comes up, with a desk or with a reason."""
+
+import asyncio
+
+import pytest
+
+from caretune.records import Message
+from caretune.service import engine, state
+from tests.fixtures.moe_lora import PEFT_WARNS
+
+
+@PEFT_WARNS
+def test_a_whole_release_answers(project):
+    """Params, release, filters and model together: a reply from the real tiny model."""
+    found = state.load(project)
+    assert (found.reason, found.max_turns) == (None, 64)
+    messages = [Message("user", "I argued with my sister and I keep thinking about it.")]
+    answer = asyncio.run(found.desk.answer(messages, 8))
+    assert answer.source in {"model", "safe_reply"}
+    assert answer.usage[0] > 10
+    assert 1 <= answer.usage[1] <= 8
+
+
+def test_a_crisis_gets_the_protocol_and_not_the_model(project, monkeypatch):
+    """The real filters, and a model that must not be asked."""
+    monkeypatch.setattr(engine, "load", lambda *_: pytest.fail)
+    found = state.load(project)
+    messages = [Message("user", "I have the pills here and I am going to kill myself tonight.")]
+    answer = asyncio.run(found.desk.answer(messages, None))
+    assert (answer.source, answer.finish_reason) == ("protocol", "content_filter")
+    assert answer.decision["severity"] in {"high", "imminent"}
+
+
+def test_a_release_that_does_not_hold_leaves_a_reason_that_names_the_file(own_project):
+    """One sentence, for GET /v1/release and for the log."""
+    path = own_project / "models/release/adapter/adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    found = state.load(own_project)
+    assert found.desk is None
+    assert "adapter/adapter_model.safetensors has sha256" in found.reason
+
+
+def test_wrong_params_leave_a_reason(own_project):
+    """A typo in params.yaml does not end the process."""
+    path = own_project / "params.yaml"
+    path.write_text(path.read_text().replace("max_turns", "max_turn"))
+    assert "service.max_turn: unknown key" in state.load(own_project).reason
+
+
+def test_a_fault_of_ours_leaves_a_reason_too(project, monkeypatch):
+    """Whatever breaks while loading, nothing is answered and the process stays up."""
+    monkeypatch.setattr(engine, "load", lambda *_: 1 / 0)
+    found = state.load(project)
+    assert found.desk is None
+    assert found.reason == "a fault of the service while loading (ZeroDivisionError), logged"

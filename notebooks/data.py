@@ -36,7 +36,16 @@ augment = records.read_json(folder / "augment.json")
 safety_label = records.read_json(folder / "safety_label.json")
 
 # %%
-corpus.key_figures(ingest, split, augment, proof)
+rows = {name: part["rows"] for name, part in tables.ordered(split["splits"]).items()}
+tables.tiles(
+    {
+        "dialogues in the corpus": style.count(ingest["rows"]["total"]),
+        "rows: " + "/".join(rows): "/".join(map(style.count, rows.values())),
+        "rows after augmentation for each train row": style.quantity(augment["ratio"]),
+        "families in more than one split": style.count(proof["families_shared"]),
+        "closest pair across splits (1 = same words)": style.quantity(proof["worst"]["similarity"]),
+    }
+)
 
 # %% [markdown]
 # ## The way of the rows
@@ -54,15 +63,44 @@ corpus.way_of_rows(ingest, split, augment, safety_label)
 # > hangs under a Merkle root, and the gate checks it again.
 #
 # ## What it holds
+#
+# ### By source
 
 # %%
-corpus.mix(ingest)
+tables.bars(ingest["rows"]["source"])
 
 # %% [markdown]
-# ## Licences, and personal data taken out at the door
+# ### By domain
 
 # %%
-corpus.sources(ingest)
+tables.bars(ingest["rows"]["domain"])
+
+# %% [markdown]
+# ### By difficulty
+
+# %%
+tables.bars(ingest["rows"]["difficulty"])
+
+# %% [markdown]
+# ### By severity of the crisis in it
+
+# %%
+tables.bars(ingest["rows"]["severity"])
+
+# %% [markdown]
+# ### By licence
+
+# %%
+tables.bars(ingest["rows"]["license"])
+
+# %% [markdown]
+# ## Personal data taken out at the door
+#
+# Each of these spans was replaced by a placeholder before anything else read the row. *None counted*
+# means that none was found, or that redaction is switched off in params.
+
+# %%
+tables.bars(ingest["pii"] or {"none counted": 0})
 
 # %% [markdown]
 # ## The splits
@@ -71,7 +109,23 @@ corpus.sources(ingest)
 # a near-duplicate, always falls on one side.
 
 # %%
-corpus.splits(split)
+tables.of(
+    "split",
+    split["splits"],
+    [
+        tables.Column("rows", "rows"),
+        tables.Column("families", "families"),
+        tables.Column("rows of the largest family", "largest_family"),
+    ],
+)
+
+# %%
+tables.matrix("rows by domain", {name: part["domain"] for name, part in split["splits"].items()})
+
+# %%
+tables.matrix(
+    "rows by severity", {name: part["severity"] for name, part in split["splits"].items()}
+)
 
 # %% [markdown]
 # ## The leak proof
@@ -93,7 +147,18 @@ corpus.leak(proof)
 # row of another split has any.
 
 # %%
-corpus.strategies(augment)
+none = {"not_suited": 0, "severity_lost": 0}
+tables.of(
+    "strategy",
+    {name: none | found for name, found in augment["strategies"].items()},
+    [
+        tables.Column("tried", "tried"),
+        tables.Column("children", "made"),
+        tables.Column("near the parent", "near_parent"),
+        tables.Column("dropped: not suited", "not_suited"),
+        tables.Column("dropped: severity lost", "severity_lost"),
+    ],
+)
 
 # %%
 tables.tiles(
@@ -113,7 +178,7 @@ tables.tiles(
 # that carry the risk are kept to the letter.
 
 # %%
-corpus.conservation(augment)
+tables.matrix("parent's severity", augment["severity_parent_child"])
 
 # %% [markdown]
 # ## What this cannot show

@@ -121,10 +121,19 @@ samples.draw(samples.choose(items, held_out, list(metrics.models), wanted=6))
 # The verdict is bound to these bytes. If one of them changes, it no longer holds.
 
 # %%
-verdict.subjects(judged)
+tables.pairs(judged["subjects"])
 
 # %%
-results.circumstances(metrics)
+fingerprint = msgspec.to_builtins(metrics.fingerprint)
+tables.pairs(
+    {
+        "filter bundle that judged the replies": metrics.filters,
+        "chat template": metrics.decoding.template,
+        **metrics.decoding.parameters,
+        **metrics.decoding.engine,
+        **fingerprint,
+    }
+)
 
 # %% [markdown]
 # The data behind these figures: [data report](data.html). How the adapters were trained:

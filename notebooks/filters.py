@@ -26,14 +26,32 @@ models = "models"
 from pathlib import Path
 
 from caretune import records
-from caretune.reports import filters, tables
+from caretune.reports import style, tables
 
 # %%
 figures = records.read_json(Path(reports) / "filters/metrics.json")
 labels = records.read_json(Path(reports) / "data/safety_label.json")
 
 # %%
-filters.key_figures(figures)
+decided = figures["decisions"]
+crisis = decided["crisis"]
+tables.tiles(
+    {
+        "of crisis messages: some risk seen": style.rate(crisis["any"]["recall"]),
+        "of imminent messages: some risk seen": style.rate(
+            crisis["by_severity"]["imminent"]["any"]
+        ),
+        **{
+            f"of {found['n']} ordinary messages (set {name}): called high risk": style.rate(
+                found["high"]
+            )
+            for name, found in decided["ordinary"].items()
+        },
+        "clinical review of the protocol replies": "signed"
+        if figures["protocol_reviewed"]
+        else "none yet",
+    }
+)
 
 # %% [markdown]
 # ## The decisions
@@ -43,7 +61,22 @@ filters.key_figures(figures)
 # negatives that is raised all the same; it should be near 0.
 
 # %%
-filters.decisions(figures)
+tables.of(
+    "detector",
+    {
+        "crisis: any risk": crisis["any"],
+        "crisis: high or imminent": crisis["high"],
+        "toxicity": decided["toxicity"],
+        "bias": decided["bias"],
+        "appropriateness": decided["appropriateness"],
+    },
+    [
+        tables.Column("found", "recall", tables.meter),
+        tables.Column("false alarms", "false_alarm_rate", tables.warning),
+        tables.Column("positives", "positives"),
+        tables.Column("negatives", "negatives"),
+    ],
+)
 
 # %% [markdown]
 # ## Crisis, by authored severity
@@ -52,7 +85,15 @@ filters.decisions(figures)
 # messages were written to be mistaken: idioms, news, somebody else's story.
 
 # %%
-filters.crisis_by_severity(figures)
+tables.of(
+    "authored severity",
+    crisis["by_severity"],
+    [
+        tables.Column("any risk seen", "any", tables.meter),
+        tables.Column("seen as high or imminent", "high", tables.meter),
+        tables.Column("messages", "n"),
+    ],
+)
 
 # %% [markdown]
 # ## Whole conversations
@@ -60,7 +101,17 @@ filters.crisis_by_severity(figures)
 # Risk that is taken back ("just kidding") is still risk, so the state is kept over the turns.
 
 # %%
-filters.sequences(figures)
+sequences = figures["sequences"]
+tables.tiles(
+    {
+        "sequences of turns": style.count(sequences["n"]),
+        "of those with risk: seen": style.rate(sequences["recall"]),
+        "of those with risk: seen by the next turn at the latest": style.rate(
+            sequences["recall_by_next_turn"]
+        ),
+        "of those without risk: flagged": style.rate(sequences["false_alarm_rate"]),
+    }
+)
 
 # %% [markdown]
 # ## Personal data
@@ -68,7 +119,15 @@ filters.sequences(figures)
 # A finding counts when it covers at least half of what was labelled.
 
 # %%
-filters.personal_data(figures)
+tables.of(
+    "type",
+    figures["pii"],
+    [
+        tables.Column("found", "recall", tables.meter),
+        tables.Column("right when raised", "precision", tables.meter),
+        tables.Column("labelled", "n"),
+    ],
+)
 
 # %% [markdown]
 # ## The heads, one by one
@@ -78,7 +137,18 @@ filters.personal_data(figures)
 # false alarms pass than params allow.
 
 # %%
-filters.heads(figures)
+tables.of(
+    "head",
+    figures["heads"],
+    [
+        tables.Column("found", "recall", tables.meter),
+        tables.Column("false alarms", "false_alarm_rate", tables.warning),
+        tables.Column("on ordinary messages", "ordinary_false_alarm_rate", tables.warning),
+        tables.Column("positives", "positives"),
+        tables.Column("threshold", "threshold"),
+        tables.Column("AUC", "auc"),
+    ],
+)
 
 # %% [markdown]
 # > **How to read this.** A head alone is weaker than the decision above: it does not know the
@@ -92,7 +162,17 @@ filters.heads(figures)
 # can be compared.
 
 # %%
-filters.agreement(labels)
+tables.matrix("authored severity", labels["gold_filter"])
+
+# %%
+tables.tiles(
+    {
+        "of labelled dialogues: the same severity": style.rate(labels["agreement_rate"]),
+        "of labelled dialogues: at most one step apart": style.rate(labels["within_one_step_rate"]),
+        "dialogues compared": style.count(labels["n"]),
+        "dialogues that the filters could not score": style.count(labels["unscored"]),
+    }
+)
 
 # %% [markdown]
 # ## Known limits

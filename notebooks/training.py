@@ -27,7 +27,7 @@ models = "models"
 from pathlib import Path
 
 from caretune import records
-from caretune.reports import figures, training
+from caretune.reports import figures, style, tables
 
 # %%
 base = records.read_json(Path(reports) / "base/metrics.json")
@@ -40,7 +40,18 @@ trained = {
 }
 
 # %%
-training.key_figures(base, trained)
+one = trained["moe_lora"]
+tables.tiles(
+    {
+        f"parameters of the base ({base['base']['kind']})": style.count(base["base"]["parameters"]),
+        "optimiser steps of each adapter": style.count(one["steps"]),
+        "validation NLL, base alone": style.quantity(one["base_validation_nll"]),
+        **{
+            f"validation NLL, {style.words(name)}": style.quantity(found["best_validation_nll"])
+            for name, found in trained.items()
+        },
+    }
+)
 
 # %% [markdown]
 # ## Loss
@@ -72,7 +83,23 @@ figures.side_by_side(
 # ## Both adapters, side by side
 
 # %%
-training.comparison(trained)
+shown = {
+    "trainable parameters": "trainable_parameters",
+    "train rows": "train_rows",
+    "validation rows": "validation_rows",
+    "tokens trained on": "tokens",
+    "train rows that lost their oldest messages": "rows_cut",
+    "train rows whose last exchange alone was too long": "rows_clipped",
+    "best step (released)": "best_step",
+    "validation NLL at the best step": "best_validation_nll",
+}
+tables.table(
+    ["", *map(style.words, trained)],
+    [
+        [caption, *(style.quantity(found[field]) for found in trained.values())]
+        for caption, field in shown.items()
+    ],
+)
 
 # %% [markdown]
 # ## The router
@@ -98,7 +125,9 @@ figures.side_by_side(
 # Share of the work that each expert does, at the last logged step:
 
 # %%
-training.expert_load(history["moe_lora"])
+last = [row for row in history["moe_lora"] if "router/load_balance" in row][-1]
+load = {name: share for name, share in last.items() if name.startswith("router/load/")}
+tables.bars({name.rsplit("/")[-1]: share for name, share in load.items()}, "rate", "moe_lora")
 
 # %% [markdown]
 # > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near

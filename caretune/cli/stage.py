@@ -58,7 +58,8 @@ def configure_log() -> None:
 def _name_arguments(main: Callable[..., Any]) -> None:
     """Make every keyword-only argument a `--name` option: dvc.yaml names each path it passes."""
     for name, parameter in inspect.signature(main).parameters.items():
-        if parameter.default is parameter.empty and get_origin(parameter.annotation) is None:
+        annotated = get_origin(parameter.annotation) is Annotated
+        if parameter.default is parameter.empty and not annotated:
             main.__annotations__[name] = Annotated[parameter.annotation, typer.Option()]
 
 

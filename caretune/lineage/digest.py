@@ -29,7 +29,15 @@ def sha256_value(value: Any) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex, read in pieces of 1 MiB."""
+    """Return the sha256 of a file's bytes, in hex, read in pieces of 1 MiB.
+
+    Raises:
+        LineageError: There is no such file.
+    """
+    if not path.is_file():
+        raise LineageError(
+            f"{path}: no such file to hash. Run `dvc repro` or `dvc checkout` first."
+        )
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):

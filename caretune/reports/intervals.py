@@ -1,9 +1,10 @@
 """One measured value drawn with its interval against a threshold, as a small SVG."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from caretune.reports import style
+from caretune.reports.style import Fragment
 
 # A strip of 320 x 46 units with room for half a label at either end.
 _WIDTH, _MARGIN = 320, 32
@@ -54,6 +55,30 @@ def strip(
     )
 
 
-def facts(lines: Sequence[str]) -> str:
-    """Return the lines of HTML that stand beside a strip."""
-    return '<ul class="facts">' + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
+def row(
+    tone: str,
+    *,
+    name: str,
+    note: str,
+    drawing: str,
+    word: str,
+    facts: Sequence[Any],
+    sign: str = "",
+) -> Fragment:
+    """Draw one line: a sign, what was measured, its strip, and the outcome with its facts in words.
+
+    Args:
+        tone: pass, fail or inconclusive; gives the colour.
+        name: What was measured; `note` stands below it.
+        note: More about it.
+        drawing: A strip, or nothing.
+        word: The outcome.
+        facts: What stands below the outcome, one a line.
+        sign: An SVG that says the outcome to who sees no colours.
+    """
+    lines = "".join(f"<li>{style.markup(fact)}</li>" for fact in facts)
+    return Fragment(
+        f'<div class="rule {tone}"><span>{sign}</span><span class="name">{style.markup(name)}'
+        f"<small>{style.markup(note)}</small></span><span>{drawing}</span>"
+        f'<ul class="facts"><li><b class="word">{style.markup(word)}</b></li>{lines}</ul></div>'
+    )

@@ -4,8 +4,6 @@ from caretune.evaluation.result import Metrics, Result
 from caretune.reports import intervals, style, tables
 from caretune.reports.style import Fragment
 
-_BETTER = {"lower": "lower is better", "higher": "higher is better"}
-
 
 def models(metrics: Metrics) -> Fragment:
     """Draw every metric of every model with its interval, items scored and items unscored."""
@@ -14,7 +12,10 @@ def models(metrics: Metrics) -> Fragment:
         name: result for results in metrics.models.values() for name, result in results.items()
     }
     rows = [
-        [_named(result), *(_cell(metrics.models[model].get(name)) for model in names)]
+        [
+            Fragment(f"{style.title(name)}<small>{style.markup(_note(result))}</small>"),
+            *(_cell(metrics.models[model].get(name)) for model in names),
+        ]
         for name, result in every.items()
     ]
     return tables.table(["metric", *map(style.words, names)], rows)
@@ -23,30 +24,15 @@ def models(metrics: Metrics) -> Fragment:
 def paired(metrics: Metrics) -> Fragment:
     """Draw each difference candidate - baseline against zero; the tinted side is the better one."""
     return style.join(
-        Fragment(f"<h3>{_title(pair)}</h3>" + "\n".join(_difference(r) for r in results.values()))
+        piece
         for pair, results in metrics.paired.items()
+        for piece in (Fragment(f"<h3>{_title(pair)}</h3>"), *map(_difference, results.values()))
     )
 
 
-def circumstances(metrics: Metrics) -> Fragment:
-    """List how the replies were made and on what machine; equal fingerprints give equal bytes."""
-    rows = {
-        "filter bundle": metrics.filters,
-        "chat template": metrics.decoding.template,
-        **{style.words(name): value for name, value in metrics.decoding.parameters.items()},
-        **metrics.decoding.engine,
-        "CPU capability": metrics.fingerprint.cpu_capability,
-        "threads": metrics.fingerprint.threads,
-        "number format": metrics.fingerprint.dtype,
-        "processor family": metrics.fingerprint.machine,
-    }
-    return tables.pairs(rows)
-
-
-def _named(result: Result) -> Fragment:
+def _note(result: Result) -> str:
     unit = f"{result.unit}, " if result.unit not in {"", "rate"} else ""
-    note = style.markup(f"{unit}{_BETTER[result.direction]}")
-    return Fragment(f"{style.markup(style.title(result.name))}<small>{note}</small>")
+    return f"{unit}{result.direction} is better"
 
 
 def _interval(result: Result) -> Fragment:
@@ -60,29 +46,30 @@ def _cell(result: Result | None) -> Fragment:
     return Fragment(f"{_interval(result).html}<small>n = {style.count(result.n)}{unscored}</small>")
 
 
-def _difference(result: Result) -> str:
+def _difference(result: Result) -> Fragment:
     tone, word = _standing(result)
-    name = _named(result).html
-    if result.value is None:
-        return f'<div class="rule"><span></span><span class="name">{name}</span>{word}</div>'
-    drawing = intervals.strip(
-        result.value, result.low, result.high, 0.0, better=result.direction, unit=result.unit
-    )
-    lines = [
-        f'<b class="word">{word}</b>',
-        _interval(result).html,
-        f"n = {style.count(result.n)} in {style.count(result.families)} families",
-    ]
-    return (
-        f'<div class="rule {tone}"><span></span><span class="name">{name}</span>{drawing}'
-        f"{intervals.facts(lines)}</div>"
+    drawing = ""
+    if result.value is not None:
+        drawing = intervals.strip(
+            result.value, result.low, result.high, 0.0, better=result.direction, unit=result.unit
+        )
+    return intervals.row(
+        tone,
+        name=style.title(result.name),
+        note=_note(result),
+        drawing=drawing,
+        word=word,
+        facts=[
+            _interval(result),
+            f"n = {style.count(result.n)} in {style.count(result.families)} families",
+        ],
     )
 
 
 def _standing(result: Result) -> tuple[str, str]:
     """Say in a tone and in words on which side of zero the whole interval lies."""
     if result.value is None:
-        return "inconclusive", style.NOT_MEASURED
+        return "inconclusive", "No difference shown"
     if result.low is None or result.high is None:
         return "inconclusive", "Too few families for an interval"
     if result.low <= 0 <= result.high:

@@ -51,7 +51,7 @@ def words(name: str) -> str:
     """Return an identifier as words: `crisis_safety` becomes `crisis safety`, `lora` `LoRA`."""
     if name in _NAMES:
         return _NAMES[name]
-    return " ".join(_NAMES.get(part, part) for part in name.replace("-", "_").split("_"))
+    return " ".join(_NAMES.get(part, part) for part in name.replace("/", "_/_").split("_"))
 
 
 def title(name: str) -> str:

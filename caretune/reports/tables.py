@@ -1,10 +1,23 @@
 """Tables, key figures, bars and the flow of rows, as plain HTML that fits a phone too."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from caretune.reports import style
 from caretune.reports.style import Fragment
+
+# Scales in the order of their steps; names sort by letter in JSON, and readers do not.
+_SPLITS = ("train", "validation", "test")
+_DIFFICULTIES = ("routine", "moderate", "hard", "crisis")
+_SEVERITIES = ("none", "low", "moderate", "high", "imminent")
+
+
+class Column(NamedTuple):
+    """A column of a table of figures: its caption, the field it shows, and how."""
+
+    caption: str
+    field: str
+    show: Callable[[Any], Any] = style.quantity
 
 
 class Step(NamedTuple):
@@ -28,6 +41,40 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], figures_from: i
     )
 
 
+def of(first: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence[Column]) -> Fragment:
+    """Draw one row for each name, in order; columns drawn as meters come before plain figures."""
+    meters = sum(column.show in {meter, warning} for column in columns)
+    return table(
+        [first, *(column.caption for column in columns)],
+        [
+            [style.words(name), *(c.show(rows[name][c.field]) for c in columns)]
+            for name in ordered(rows)
+        ],
+        figures_from=1 + meters,
+    )
+
+
+def matrix(first: str, counts: Mapping[str, Mapping[str, int]]) -> Fragment:
+    """Draw counts of one name (down) by another (across); equal names are bold, 0 where none is."""
+    across = ordered(dict.fromkeys(name for row in counts.values() for name in row))
+    rows = [
+        [style.words(down)]
+        + [
+            Fragment(f"<b>{style.count(n)}</b>" if name == down else style.count(n))
+            for name, n in ((name, counts[down].get(name, 0)) for name in across)
+        ]
+        for down in ordered(counts)
+    ]
+    return table([first, *map(style.words, across)], rows)
+
+
+def ordered(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put splits, difficulties or severities in their order, other names behind as they come."""
+    scale = next((s for s in (_SEVERITIES, _DIFFICULTIES, _SPLITS) if s[0] in counts), _SEVERITIES)
+    known = [name for name in scale if name in counts]
+    return {name: counts[name] for name in [*known, *(n for n in counts if n not in known)]}
+
+
 def tiles(figures: Mapping[str, Any]) -> Fragment:
     """Draw key figures: caption -> figure, large, in a row."""
     drawn = "\n".join(
@@ -45,6 +92,11 @@ def meter(rate: float | None, colour: str = "accent") -> Fragment:
     return Fragment(f'<span class="meter"><span>{bar}</span>{style.rate(rate)}</span>')
 
 
+def warning(rate: float | None) -> Fragment:
+    """Draw a rate that should be small, in the colour of caution."""
+    return meter(rate, "open")
+
+
 def pairs(rows: Mapping[str, Any]) -> Fragment:
     """Draw names with one value each, such as digests or versions."""
     drawn = "\n".join(
@@ -55,7 +107,7 @@ def pairs(rows: Mapping[str, Any]) -> Fragment:
 
 
 def bars(amounts: Mapping[str, float], unit: str = "", colour: str = "accent") -> Fragment:
-    """Draw one bar for each amount, in the order given; the longest bar is the largest amount.
+    """Draw one bar for each amount, in order; the longest bar is the largest amount.
 
     Args:
         amounts: Label -> amount (at least 0).
@@ -67,7 +119,7 @@ def bars(amounts: Mapping[str, float], unit: str = "", colour: str = "accent") -
         f'<span>{style.markup(style.words(label))}</span><span class="track">'
         f'<i style="width:{100 * amount / whole:.2f}%;background:var(--{colour})"></i></span>'
         f'<span class="amount">{style.quantity(amount, unit)}</span>'
-        for label, amount in amounts.items()
+        for label, amount in ordered(amounts).items()
     )
     return Fragment(f'<div class="bars">\n{rows}\n</div>')
 

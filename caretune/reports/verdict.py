@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from caretune.reports import intervals, style, tables
+from caretune.reports import intervals, style
 from caretune.reports.style import Fragment
 
 _MEANING = {
@@ -44,50 +44,34 @@ def rules(verdict: Mapping[str, Any], *, binds: bool) -> Fragment:
     chosen = [rule for rule in verdict["rules"] if rule["binds"] == binds]
     if not chosen:
         return Fragment("<p>None.</p>")
-    return Fragment("\n".join(_rule(rule) for rule in chosen))
+    return style.join(map(_rule, chosen))
 
 
-def subjects(verdict: Mapping[str, Any]) -> Fragment:
-    """List the sha256 of everything the verdict is bound to."""
-    return tables.pairs(verdict["subjects"])
-
-
-def _rule(rule: Mapping[str, Any]) -> str:
-    result, value = rule["result"], rule["value"]
+def _rule(rule: Mapping[str, Any]) -> Fragment:
+    result, value, unit = rule["result"], rule["value"], rule["unit"]
     against = f", compared with {style.words(rule['baseline'])}" if rule["baseline"] else ""
-    about = f"{style.words(rule['metric'])}{against}"
-    drawing = "<span></span>"
-    if value is not None:
-        drawing = intervals.strip(
-            value,
-            rule["low"],
-            rule["high"],
-            rule["threshold"],
-            better=_BETTER[rule["at"]],
-            unit=rule["unit"],
-        )
-    return (
-        f'<div class="rule {result}">{_sign(result)}<span class="name">'
-        f"{style.markup(style.title(rule['name']))}"
-        f"<small>{style.markup(about)}</small></span>{drawing}"
-        f"{_facts(rule)}</div>"
-    )
-
-
-def _facts(rule: Mapping[str, Any]) -> str:
-    """Say in words what was measured, what was asked and how much evidence is missing."""
-    unit = rule["unit"]
     missing = (rule["needed_n"] or 0) - rule["n"]
-    lines = [
-        f'<b class="word">{rule["result"].capitalize()}</b>',
-        style.interval(rule["value"], rule["low"], rule["high"], unit).html,
-        f"asked: at {rule['at']} {style.quantity(rule['threshold'], unit)}",
-        f"n = {style.count(rule['n'])}"
-        + (f", {style.count(missing)} more needed" if missing > 0 else ""),
-    ]
-    if rule["detail"]:
-        lines.append(style.markup(rule["detail"]))
-    return intervals.facts(lines)
+    more = f", {style.count(missing)} more needed" if missing > 0 else ""
+    drawing = ""
+    if value is not None:
+        better = _BETTER[rule["at"]]
+        drawing = intervals.strip(
+            value, rule["low"], rule["high"], rule["threshold"], better=better, unit=unit
+        )
+    return intervals.row(
+        result,
+        sign=_sign(result),
+        name=style.title(rule["name"]),
+        note=f"{style.words(rule['metric'])}{against}",
+        drawing=drawing,
+        word=result.capitalize(),
+        facts=[
+            style.interval(value, rule["low"], rule["high"], unit),
+            f"asked: at {rule['at']} {style.quantity(rule['threshold'], unit)}",
+            f"n = {style.count(rule['n'])}{more}",
+            *([rule["detail"]] if rule["detail"] else []),
+        ],
+    )
 
 
 def _sign(result: str) -> str:

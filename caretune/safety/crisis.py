@@ -26,6 +26,12 @@ _REACH = {
     "hypothetical": (40, 20),
     "idiom": (30, 30),
 }
+_OUTRIGHT: dict[str, frozenset[str]] = {
+    CrisisType.SUICIDAL_IDEATION: frozenset({"desire", "method", "behaviour"}),
+    CrisisType.SELF_HARM: frozenset({"desire", "behaviour"}),
+    CrisisType.AGITATION: frozenset({"plan"}),
+    CrisisType.PSYCHOSIS: frozenset({"plan"}),
+}
 _TIMELINES = (Timeline.IMMEDIATE, Timeline.SHORT_TERM, Timeline.ONGOING)
 _HEADS = {rank: f"severity/{word}" for rank, word in enumerate(SEVERITIES) if rank}
 _LOW, _MODERATE, _HIGH, _IMMINENT = 1, 2, 3, 4
@@ -58,7 +64,7 @@ def assess(
     modifiers = [hit for hit in hits if hit.pattern.family == "modifiers"]
     own = [_weigh(hit, modifiers) for hit in hits if hit.pattern.family in _OWN]
     leans = scores[_HEADS[_LOW]] >= _AGREES * thresholds[_HEADS[_LOW]]
-    own = [sign for sign in own if _stands(sign, leans)]
+    own = own if leans or any(map(_outright, own)) else []
     others = [hit for hit in hits if hit.pattern.family == "others"]
     timeline = _timeline(modifiers)
     ruled, predicted = _ruled(own, timeline, carried), _predicted(scores, thresholds)
@@ -102,22 +108,15 @@ def _weigh(hit: Hit, modifiers: Sequence[Hit]) -> _Sign:
     return _Sign(hit, weight)
 
 
-def _stands(sign: _Sign, head_leans: bool) -> bool:
-    """Tell whether a sign counts by itself: said outright and unmodified, or imminent.
+def _outright(sign: _Sign) -> bool:
+    """Tell whether a sign counts by itself: danger said outright and unmodified, or imminent.
 
-    A letter, a date or "the last time" may be anybody's; they need the head to lean along.
+    A letter, a date or "the last time" may be anybody's; they need company or the head.
     """
     pattern = sign.hit.pattern
-    if head_leans or pattern.weight >= _IMMINENT:
-        return True
-    said = {
-        CrisisType.SUICIDAL_IDEATION: {"desire", "method", "behaviour"},
-        CrisisType.SELF_HARM: {"desire", "behaviour"},
-        CrisisType.AGITATION: {"plan"},
-        CrisisType.PSYCHOSIS: {"plan"},
-    }
-    outright = pattern.component in said.get(CrisisType(pattern.type), set())
-    return outright and pattern.weight >= _MODERATE and sign.rank == pattern.weight
+    said = pattern.component in _OUTRIGHT.get(pattern.type, frozenset())
+    unmodified = pattern.weight >= _MODERATE and sign.rank == pattern.weight
+    return pattern.weight >= _IMMINENT or (said and unmodified)
 
 
 def _ruled(own: Sequence[_Sign], timeline: Timeline, carried: Collection[str]) -> int:

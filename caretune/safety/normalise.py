@@ -24,7 +24,7 @@ _DOUBLE_INSIDE = frozenset("eolstpf")
 _DOUBLE_LAST = frozenset("ls")
 _LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "i"}
 _LEET_WORD = re.compile(
-    r"(?<![\w@$!.])(?=[a-z0134578@$!]*[a-z])[a-z]+[0134578@$!]+[a-z]+(?![\w@.])"
+    r"(?<![\w@$!.])[a-z]{1,12}(?:[0134578@$!]{1,3}[a-z]{1,12}){1,4}(?![\w@.]*@|\w|\.\w)"
 )
 _SPACED = re.compile(r"(?<!\w)[a-z](?:[ .*_-][a-z]){3,40}(?!\w)")
 _JOINED = re.compile(r"[ .*_-]")

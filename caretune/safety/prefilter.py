@@ -73,24 +73,26 @@ def _chance(strings: Strings) -> float:
 def _exact(item: Any) -> Strings | None:
     """Return all the strings that an item can be, or None where they are too many."""
     kind, value = item
+    found: Strings | None = None
     if kind is op.LITERAL:
-        return frozenset([chr(value)])
-    if kind in {op.AT, op.ASSERT, op.ASSERT_NOT}:
-        return frozenset([""])
-    if kind is op.IN:
-        letters = [chr(letter) for what, letter in value if what is op.LITERAL]
-        small = len(letters) == len(value) <= _MAX_CLASS
-        return frozenset(letters) if small else None
-    if kind is op.SUBPATTERN:
-        return _all(list(value[-1]))
-    if kind is op.BRANCH:
-        branches = [_all(list(branch)) for branch in value[1]]
-        whole = [branch for branch in branches if branch is not None]
-        return frozenset().union(*whole) if len(whole) == len(branches) else None
-    if kind is op.MAX_REPEAT and value[0] == 0 and value[1] == 1:
-        inner = _all(list(value[2]))
-        return None if inner is None else inner | {""}
-    return None
+        found = frozenset([chr(value)])
+    elif kind in {op.AT, op.ASSERT, op.ASSERT_NOT}:
+        found = frozenset([""])
+    elif kind is op.IN and all(what is op.LITERAL for what, _ in value):
+        found = frozenset(chr(letter) for _, letter in value) if len(value) <= _MAX_CLASS else None
+    elif kind is op.SUBPATTERN:
+        found = _all(list(value[-1]))
+    elif kind is op.BRANCH:
+        found = _union([_all(list(branch)) for branch in value[1]])
+    elif kind is op.MAX_REPEAT and value[:2] == (0, 1):
+        found = _union([_all(list(value[2])), frozenset([""])])
+    return found
+
+
+def _union(branches: list[Strings | None]) -> Strings | None:
+    """Join the branches' strings; None where one branch has none."""
+    known = [branch for branch in branches if branch is not None]
+    return frozenset[str]().union(*known) if len(known) == len(branches) else None
 
 
 def _all(items: list[Any]) -> Strings | None:
@@ -109,9 +111,7 @@ def _inside(item: Any) -> Strings | None:
     if kind is op.SUBPATTERN:
         return _required(list(value[-1]))
     if kind is op.BRANCH:
-        branches = [_required(list(branch)) for branch in value[1]]
-        known = [branch for branch in branches if branch is not None]
-        return frozenset().union(*known) if len(known) == len(branches) else None
+        return _union([_required(list(branch)) for branch in value[1]])
     if kind is op.MAX_REPEAT and value[0] >= 1:
         return _required(list(value[2]))
     return None

@@ -32,7 +32,9 @@ class Scanner:
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         compiled = [(pattern, _compile(pattern)) for pattern in patterns]
-        self._compiled = [(p, expression, prefilter.needed(expression)) for p, expression in compiled]
+        self._compiled = [
+            (p, expression, prefilter.needed(expression)) for p, expression in compiled
+        ]
 
     def scan(self, text: str) -> list[Hit]:
         """Return the matches of all patterns, by pattern and position; at most 32 a pattern."""

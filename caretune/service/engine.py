@@ -47,7 +47,18 @@ def load(release: Path, threads: int) -> Generate:
     model = adapter.attach(loaded.model, release / "adapter")
     model.eval()
 
+    added = loaded.tokenizer.added_tokens_decoder.values()
+    controls = [token.content for token in added if token.special]
+
     def reply(messages: Sequence[Message], max_new_tokens: int) -> "Reply":
-        return generate.replies(model, loaded.tokenizer, [messages], max_new_tokens, 1)[0]
+        plain = [Message(m.role, without(m.content, controls)) for m in messages]
+        return generate.replies(model, loaded.tokenizer, [plain], max_new_tokens, 1)[0]
 
     return reply
+
+
+def without(text: str, controls: Sequence[str]) -> str:
+    """Return text in which no control token stands: a message must not end its own turn."""
+    for token in controls:
+        text = text.replace(token, " ")
+    return text

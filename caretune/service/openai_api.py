@@ -9,6 +9,8 @@ import msgspec
 
 from caretune.errors import ServiceError
 from caretune.records import Message, normalise_text
+from caretune.service.release import Release
+from caretune.service.reply import Answer
 
 MODEL = "caretune"
 _ROLES = ("system", "user", "assistant")
@@ -133,64 +135,47 @@ def check_chat(request: ChatRequest) -> None:
         raise RequestError(422, "the last message is blank at $.messages.")
 
 
-def completion(
-    text: str,
-    finish_reason: str,
-    usage: tuple[int, int],
-    extra: Any,
-    *,
-    identity: str,
-    created: int,
-) -> dict[str, Any]:
-    """Return a chat completion.
-
-    Args:
-        text: The reply.
-        finish_reason: `stop`, `length`, or `content_filter` where a generated reply was replaced.
-        usage: Tokens of the prompt and of the generated reply.
-        extra: The `caretune` object, for clients that look.
-        identity: Id of the completion.
-        created: Seconds since 1970.
-    """
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": text, "refusal": None},
-        "logprobs": None,
-        "finish_reason": finish_reason,
-    }
-    prompt, reply = usage
+def completion(answer: Answer, held: Release, *, identity: str, created: int) -> dict[str, Any]:
+    """Return a chat completion; its `caretune` object says where the answer comes from."""
+    prompt, reply = answer.usage
     return {
         "id": identity,
         "object": "chat.completion",
         "created": created,
         "model": MODEL,
-        "choices": [choice],
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": answer.text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": answer.finish_reason,
+            }
+        ],
         "usage": {
             "prompt_tokens": prompt,
             "completion_tokens": reply,
             "total_tokens": prompt + reply,
         },
-        "caretune": extra,
+        "caretune": {
+            "release": held.digest,
+            "level": held.level,
+            "notice": held.notice,
+            "filter_digest": held.chain.digest,
+            "decision": answer.decision,
+            "source": answer.source,
+        },
     }
 
 
-def events(answer: dict[str, Any]) -> bytes:
+def events(whole: dict[str, Any]) -> bytes:
     """Return a completion as server-sent events: the whole reply in one, then `[DONE]`."""
-    choice = dict(answer["choices"][0])
+    choice = dict(whole["choices"][0])
     choice["delta"] = choice.pop("message")
-    chunk = {**answer, "object": "chat.completion.chunk", "choices": [choice]}
+    chunk = {**whole, "object": "chat.completion.chunk", "choices": [choice]}
     return b"data: " + msgspec.json.encode(chunk) + b"\n\ndata: [DONE]\n\n"
 
 
 def error(refusal: RequestError) -> bytes:
     """Return a refusal as OpenAI's error object."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": str(refusal),
-                "type": refusal.kind,
-                "param": None,
-                "code": refusal.code,
-            }
-        }
-    )
+    said = {"message": str(refusal), "type": refusal.kind, "param": None, "code": refusal.code}
+    return msgspec.json.encode({"error": said})

@@ -66,19 +66,9 @@ async def _chat(request: Request, state: State) -> Response:
     messages = openai_api.messages(asked.messages, state.max_turns)
     openai_api.check_chat(asked)
     answer = await desk.answer(messages, asked.max_completion_tokens or asked.max_tokens)
-    extra = {
-        "release": desk.release.digest,
-        "level": desk.release.level,
-        "notice": desk.release.notice,
-        "filter_digest": desk.release.chain.digest,
-        "decision": answer.decision,
-        "source": answer.source,
-    }
     completion = openai_api.completion(
-        answer.text,
-        answer.finish_reason,
-        answer.usage,
-        extra,
+        answer,
+        desk.release,
         identity=f"chatcmpl-{uuid.uuid4().hex}",
         created=int(time.time()),
     )

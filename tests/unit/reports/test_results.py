@@ -67,10 +67,3 @@ def test_table_tells_what_was_not_measured():
     assert "not measured" in drawn
     assert "n = 10, 2 unscored" in drawn
     assert "[4.600, 4.800]" in drawn
-
-
-def test_circumstances_name_template_filters_and_machine():
-    """Equal figures are promised for an equal fingerprint alone."""
-    drawn = results.circumstances(metrics()).html
-    for told in ("abc123", "def456", "AVX2", "60"):
-        assert told in drawn

@@ -35,3 +35,39 @@ def test_longest_bar_fills_its_track():
 def test_bars_of_nothing_are_empty():
     """All amounts zero draw no bar and divide by nothing."""
     assert "width:0.00%" in tables.bars({"a": 0}).html
+
+
+def test_severities_come_in_order_of_gravity():
+    """JSON sorts by letter; readers do not."""
+    counts = {"high": 1, "imminent": 2, "none": 3, "unlabelled": 4}
+    assert list(tables.ordered(counts)) == ["none", "high", "imminent", "unlabelled"]
+
+
+def test_matrix_marks_the_diagonal():
+    """Equal severities stand out; a pair that never was is 0."""
+    drawn = tables.matrix("parent", {"high": {"high": 6}, "none": {"none": 5, "high": 1}}).html
+    assert drawn.index("<td>none</td>") < drawn.index("<td>high</td>")
+    assert "<b>6</b>" in drawn
+    assert "<b>5</b>" in drawn
+    assert '<td class="figure">0</td>' in drawn
+
+
+def test_difficulties_and_splits_have_orders_of_their_own():
+    """`moderate` is a severity and a difficulty."""
+    difficulties = {"crisis": 1, "hard": 1, "moderate": 1, "routine": 1}
+    assert list(tables.ordered(difficulties)) == ["routine", "moderate", "hard", "crisis"]
+    assert list(tables.ordered({"test": 1, "train": 2})) == ["train", "test"]
+
+
+def test_rate_that_was_not_measured_draws_no_bar():
+    """A type without a finding has no precision, and no bar at zero."""
+    columns = [
+        tables.Column("found", "recall", tables.meter),
+        tables.Column("right", "precision", tables.warning),
+        tables.Column("labelled", "n"),
+    ]
+    drawn = tables.of("type", {"IP": {"n": 4, "recall": 0.5, "precision": None}}, columns).html
+    assert "not measured" in drawn
+    assert drawn.count('class="meter"') == 1
+    assert "width:50.0%" in drawn
+    assert '<td class="figure">4</td>' in drawn

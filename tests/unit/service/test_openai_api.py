@@ -8,6 +8,8 @@ import pytest
 from caretune.records import Message
 from caretune.service import openai_api
 from caretune.service.openai_api import ChatRequest, RequestError, ScanRequest, Turn
+from caretune.service.reply import Answer
+from tests.unit.service import stand_in
 
 _CANARY = "zzcanary"
 _USER = {"role": "user", "content": "hello"}
@@ -126,13 +128,14 @@ def test_sampling_fields_and_unknown_fields_pass():
 
 def test_a_stream_is_the_whole_reply_in_one_event_and_then_done():
     """A client that streams gets exactly the text that a plain request gets."""
-    answer = openai_api.completion("hi", "stop", (7, 3), {"level": "x"}, identity="c-1", created=5)
+    said = Answer("hi", "stop", "model", (7, 3), {})
+    answer = openai_api.completion(said, stand_in.desk().release, identity="c-1", created=5)
     first, last, rest = openai_api.events(answer).split(b"\n\n")
     chunk = json.loads(first.removeprefix(b"data: "))
     assert chunk["object"] == "chat.completion.chunk"
     assert chunk["choices"][0]["delta"]["content"] == answer["choices"][0]["message"]["content"]
     assert chunk["choices"][0]["finish_reason"] == "stop"
-    assert chunk["caretune"] == {"level": "x"}
+    assert chunk["caretune"] == answer["caretune"]
     assert (last, rest) == (b"data: [DONE]", b"")
 
 

@@ -1,0 +1,78 @@
+"""Training: what heads learn, and what guards it."""
+
+import numpy as np
+import pytest
+
+from caretune.safety import features, measure
+from caretune.safety.examples import HEADS, LabelledMessage, examples
+
+
+def _labels(task, label, role="user"):
+    row = LabelledMessage("text", role, task, label, hard_negative=False, note="")
+    return examples([row])[0].labels
+
+
+def test_severity_is_taught_in_steps():
+    """A high message teaches low, moderate and high, not imminent."""
+    labels = _labels("crisis", {"types": ["panic"], "severity": "high"})
+    steps = [labels[f"severity/{word}"] for word in ("low", "moderate", "high", "imminent")]
+    assert steps == [True, True, True, False]
+    assert labels["type/panic"]
+    assert labels["toxic"] is False
+
+
+def test_a_threatening_crisis_message_teaches_no_calm():
+    """Agitation may be toxic: it is no negative of toxicity."""
+    labels = _labels("crisis", {"types": ["agitation"], "severity": "high"})
+    assert "toxic" not in labels
+
+
+def test_a_hateful_user_is_no_example_of_calm():
+    """Threats and hate teach the crisis heads nothing."""
+    assert "severity/low" not in _labels("toxicity", {"toxic": True, "kind": "threat"})
+    assert _labels("toxicity", {"toxic": False, "kind": "none"})["severity/low"] is False
+
+
+def test_heads_beat_chance_on_held_out_messages(trained_filters):
+    """Grouped cross-validation ranks positives above the traps of the same task."""
+    found = trained_filters.fitted.metrics
+    for head in ("severity/low", "severity/high", "toxic", "bias", "inappropriate"):
+        assert found[head].auc > 0.75, head
+    assert set(found) == set(HEADS)
+
+
+def test_thresholds_keep_the_false_alarm_rate(trained_filters):
+    """Over all of its negatives a head flags about the share it was given."""
+    crisis = trained_filters.fitted.metrics["severity/low"]
+    negatives = crisis.n - crisis.positives
+    flagged = crisis.false_alarm_rate * negatives
+    flagged += crisis.ordinary_false_alarm_rate * crisis.ordinary_n
+    assert flagged / (negatives + crisis.ordinary_n) == pytest.approx(0.08, abs=0.005)
+
+
+def test_stored_heads_score_as_trained(trained_filters, chain):
+    """Scoring by gather equals the dense product."""
+    heads = trained_filters.parts.heads
+    row = features.row("i can't sleep and i feel empty", [], heads.bits)
+    dense = np.zeros(1 << heads.bits)
+    known = np.isin(row.places, heads.places)
+    slots = np.searchsorted(heads.places, row.places[known]) + 1
+    seen = features.Row(row.places[known], row.counts[known], row.block[known])
+    np.add.at(dense, row.places[known], features.scale(seen, heads.idf[slots]))
+    logits = dense[heads.places] @ heads.weights[1:] + heads.offsets
+    scored = chain._scorer.score(row)
+    assert list(scored.values()) == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-5)
+
+
+def test_personal_data_is_measured_by_type(chain):
+    """Recall and precision count half-covered spans of the right type."""
+    row = LabelledMessage(
+        "mail jo.b@example.com or no@example.org",
+        "user",
+        "pii",
+        {"entities": [{"type": "EMAIL", "text": "jo.b@example.com"}]},
+        hard_negative=False,
+        note="",
+    )
+    found = measure.personal_data([row], chain)["EMAIL"]
+    assert found == {"n": 1, "recall": 1.0, "precision": 0.5}

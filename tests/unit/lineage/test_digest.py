@@ -1,0 +1,119 @@
+"""Digests: equal content has one name, any difference another."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caretune.errors import LineageError
+from caretune.lineage import digest
+
+TEXT = st.text(max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**31), 2**31) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two files, one in a folder below."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.txt").write_bytes(b"one")
+    (tmp_path / "sub/b.txt").write_bytes(b"two")
+    return tmp_path
+
+
+def test_sha256_is_the_published_one():
+    """The digest of "abc" is that of FIPS 180-2, appendix B.1."""
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert digest.sha256_bytes(b"abc") == known
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=4))
+def test_the_order_of_keys_does_not_count(value):
+    """Canonical JSON sorts keys at every depth."""
+    turned = dict(reversed(value.items()))
+    assert digest.sha256_value(turned) == digest.sha256_value(value)
+
+
+@given(JSON, JSON)
+def test_different_values_have_different_bytes(one, other):
+    """Canonical JSON keeps every difference, as the standard library's does: 1 is not true."""
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (digest.canonical(one) == digest.canonical(other)) == same
+
+
+def test_canonical_json_is_utf8_without_spaces():
+    """The bytes are those that other programs can make again."""
+    assert digest.canonical({"b": [1, None], "a": "é"}) == '{"a":"é","b":[1,null]}'.encode()
+
+
+def test_a_file_is_hashed_whole_across_pieces(tmp_path, monkeypatch):
+    """A file longer than a piece has the digest of its bytes."""
+    (tmp_path / "f").write_bytes(b"x" * 1000)
+    monkeypatch.setattr(digest, "_CHUNK_BYTES", 7)
+    assert digest.sha256_file(tmp_path / "f") == digest.sha256_bytes(b"x" * 1000)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    """Not a traceback: the file and the command that makes it."""
+    with pytest.raises(LineageError, match=r"gone: no such file to hash\. Run `dvc repro`"):
+        digest.sha256_file(tmp_path / "gone")
+
+
+def test_a_folder_is_named_by_names_and_bytes(folder):
+    """Moving a folder changes nothing; renaming a file, changing or adding one does."""
+    before = digest.sha256_folder(folder)
+    moved = folder.rename(folder.with_name("elsewhere"))
+    assert digest.sha256_folder(moved) == before
+    (moved / "a.txt").rename(moved / "c.txt")
+    assert digest.sha256_folder(moved) != before
+    (moved / "c.txt").rename(moved / "a.txt")
+    assert digest.sha256_folder(moved) == before
+    (moved / "a.txt").write_bytes(b"onE")
+    assert digest.sha256_folder(moved) != before
+
+
+def test_what_tools_leave_behind_does_not_count(folder):
+    """Byte code and DVC's .gitignore files are nobody's data."""
+    before = digest.sha256_folder(folder)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__/a.pyc").write_bytes(b"x")
+    (folder / "sub/.gitignore").write_bytes(b"/b.txt")
+    assert digest.sha256_folder(folder) == before
+
+
+def test_a_folder_below_an_ignored_name_is_still_hashed(tmp_path):
+    """Only what lies inside the folder is judged, not where the folder lies."""
+    inside = tmp_path / "__pycache__"
+    inside.mkdir()
+    (inside / "a.txt").write_bytes(b"x")
+    assert list(digest.folder_files(inside)) == ["a.txt"]
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_empty_or_missing_folder_is_refused(tmp_path, made):
+    """Nothing has no digest: a folder that should hold files and does not is an error."""
+    folder = tmp_path / "empty"
+    if made:
+        folder.mkdir()
+    with pytest.raises(LineageError, match=r"empty: no files to hash\. Run `dvc repro`"):
+        digest.folder_files(folder)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        pytest.param({"a": "1", "b": "2"}, None, id="equal"),
+        pytest.param({"a": "1"}, "b is missing", id="missing"),
+        pytest.param({"a": "1", "b": "2", "c": "3"}, "c is not in the manifest", id="extra"),
+        pytest.param({"a": "1", "b": "9"}, "b has sha256 9, the manifest says 2", id="altered"),
+        pytest.param({"b": "9"}, "a is missing", id="the first of two"),
+    ],
+)
+def test_the_first_difference_is_named(found, sentence):
+    """Missing, extra or altered; the first by name."""
+    assert digest.first_difference({"a": "1", "b": "2"}, found) == sentence

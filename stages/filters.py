@@ -8,7 +8,12 @@ from caretune import records
 from caretune.cli import stage
 from caretune.params import loader
 from caretune.safety import bundle, measure, training
-from caretune.safety.examples import LabelledMessage, examples
+from caretune.safety.examples import (
+    LabelledDialogue,
+    LabelledMessage,
+    calm_dialogues,
+    examples,
+)
 
 _TASKS = ("bias", "crisis", "pii", "therapeutic", "toxicity")
 
@@ -29,7 +34,9 @@ def main(
         for row in records.read(messages / f"messages_{task}.jsonl", LabelledMessage)
     ]
     turns = list(records.read(messages / "conversations_crisis.jsonl", measure.LabelledTurns))
-    trained = training.train(examples(rows), patterns, training.Settings(**p.model_dump()))
+    dialogues = records.read(messages / "dialogues.jsonl", LabelledDialogue)
+    taught = [*examples(rows), *calm_dialogues(dialogues)]
+    trained = training.train(taught, patterns, training.Settings(**p.model_dump()))
     digest = bundle.write(out, trained.parts, trained.canaries)
     decisions = measure.decisions(rows, trained.parts.patterns, trained.fitted)
     figures = {

@@ -52,7 +52,13 @@ class _Seen(NamedTuple):
 def decisions(
     rows: Sequence[LabelledMessage], found: Sequence[Pattern], fitted: Fitted
 ) -> dict[str, Any]:
-    """Return recall and false alarms of each detector's final decision on its own task."""
+    """Return recall and false alarms of each detector's final decision on its own task.
+
+    Args:
+        rows: The labelled messages, which are the first examples that were fitted, in their order.
+        found: The patterns.
+        fitted: The fitted heads.
+    """
     seen = _see(rows, found, fitted)
     limits = fitted.thresholds
 
@@ -136,7 +142,7 @@ def _see(
 ) -> dict[str, list[_Seen]]:
     scanner = Scanner(pattern for pattern in found if pattern.family != "pii")
     seen: dict[str, list[_Seen]] = {}
-    for row, chances in zip(rows, fitted.held_out.tolist(), strict=True):
+    for row, chances in zip(rows, fitted.held_out[: len(rows)].tolist(), strict=True):
         hits = scanner.scan(normalise.normalise(row.text).folded.text)
         scores = dict(zip(HEADS, chances, strict=True))
         seen.setdefault(row.task, []).append(_Seen(row, hits, scores))

@@ -20,6 +20,7 @@ from caretune.safety.scan import Scanner
 from caretune.safety.taxonomy import severity_rank
 
 _MIN_COMMON_TEXTS = 2
+_ESCALATING = frozenset({"severity/high", "severity/imminent"})
 
 
 class Settings(NamedTuple):
@@ -92,8 +93,9 @@ def _rows(examples: Sequence[Example], found: Sequence[Pattern], bits: int) -> l
 
 
 def _false_alarm_rate(head: str, settings: Settings) -> float:
-    crisis = head.startswith(("severity/", "type/"))
-    return settings.crisis_max_false_alarm_rate if crisis else settings.max_false_alarm_rate
+    """Return the crisis rate for what is only named; what calls people in keeps the stricter one."""
+    named = head.startswith(("severity/", "type/")) and head not in _ESCALATING
+    return settings.crisis_max_false_alarm_rate if named else settings.max_false_alarm_rate
 
 
 def _common(examples: Iterable[Example]) -> frozenset[str]:

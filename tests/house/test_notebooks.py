@@ -26,7 +26,7 @@ def test_header_names_format_and_kernel(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_one_cell_is_tagged_parameters(path):
-    """papermill replaces exactly this cell."""
+    """Papermill replaces exactly this cell."""
     tagged = [c for c in jupytext.read(path).cells if "parameters" in c.metadata.get("tags", [])]
     assert len(tagged) == 1
 

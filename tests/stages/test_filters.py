@@ -17,7 +17,7 @@ def messages(tmp_path):
     """Every fourth message: enough for each head to see both answers in two folds."""
     folder = tmp_path / "raw"
     folder.mkdir()
-    for path in sorted((_ROOT / "data/raw").glob("*_*.jsonl")):
+    for path in sorted((_ROOT / "data/raw").glob("*.jsonl")):
         lines = path.read_text().splitlines(keepends=True)
         (folder / path.name).write_text("".join(lines[:: 1 if "messages" not in path.name else 2]))
     return folder

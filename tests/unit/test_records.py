@@ -24,7 +24,10 @@ ROW = Conversation(
     id="a" * 32,
     source="dialogues",
     license="CC-BY-4.0",
-    messages=[Message("user", "I can’t sleep."), Message("assistant", "Since when?", "question")],
+    messages=[
+        Message("user", "I can\u2019t sleep."),
+        Message("assistant", "Since when?", "question"),
+    ],
 )
 FULL = msgspec.structs.replace(
     ROW,
@@ -88,7 +91,7 @@ def test_lines_have_sorted_keys_and_plain_utf8(path):
     records.write(path, [FULL])
     line = path.read_text(encoding="utf-8")
     assert line.endswith("}\n")
-    assert "can’t" in line
+    assert "can\u2019t" in line
     assert list(json.loads(line)) == sorted(json.loads(line))
 
 
@@ -158,7 +161,7 @@ def test_a_lenient_reader_names_the_way_out(path, line, way):
 def test_a_text_of_bad_utf8_inside_a_string_is_bad_json(path):
     """A byte that is no character is not silently another one."""
     path.parent.mkdir()
-    path.write_bytes(records.encode(ROW).replace("’".encode(), b"\x92"))
+    path.write_bytes(records.encode(ROW).replace("\u2019".encode(), b"\x92"))
     ((_, found),) = records.read_lenient(path, Conversation)
     assert isinstance(found, BadRow)
     assert found.exit == "bad_json"
@@ -182,7 +185,7 @@ def test_a_missing_file_is_one_sentence(path):
 def test_broken_json_is_one_sentence(path):
     """A file that is no JSON says so."""
     records.write_text(path, "{")
-    with pytest.raises(CaretuneError, match="not JSON .* Delete it and run"):
+    with pytest.raises(CaretuneError, match=r"not JSON .* Delete it and run"):
         records.read_json(path)
 
 

@@ -26,10 +26,12 @@ def nats(generator, families, drift=0.0):
 
 
 def difference(candidate, baseline, plan=PLAN, *, share=False, link=np.positive):
+    """Return candidate minus baseline."""
     return bootstrap.difference(candidate, baseline, link, plan, share=share)
 
 
 def ratio(sample, plan=PLAN, *, share=False, link=np.positive):
+    """Return the linked ratio."""
     return bootstrap.ratio(sample, link, plan, share=share)
 
 
@@ -62,7 +64,7 @@ def test_few_families_give_a_value_without_interval():
     st.sampled_from([0.5, 0.8, 0.95]),
 )
 def test_an_interval_holds_its_value_and_widens_with_confidence(families, seed, confidence):
-    """low <= value <= high, and more confidence never narrows."""
+    """The value lies between low and high, and more confidence never narrows."""
     candidate, baseline = nats(np.random.default_rng(seed), families)
     found = difference(candidate, baseline, Plan(200, confidence, seed))
     wider = difference(candidate, baseline, Plan(200, 0.99, seed))

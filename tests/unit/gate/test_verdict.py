@@ -18,7 +18,7 @@ from tests.fixtures import evidence
     ],
 )
 def test_the_worst_binding_rule_decides(binding, expected):
-    """fail before inconclusive before pass."""
+    """Fail comes before inconclusive before pass."""
     assert verdicts.overall([evidence.rule(result=word) for word in binding]) == expected
 
 
@@ -91,10 +91,10 @@ def test_other_bytes_than_those_judged_are_named():
     verdict = evidence.verdict()
     verdicts.check_subjects(verdict, {"base": "b" * 64})
     with pytest.raises(
-        GateError, match="base here has sha256 cccccccccccc, .* judged bbbbbbbbbbbb"
+        GateError, match=r"base here has sha256 cccccccccccc, .* judged bbbbbbbbbbbb"
     ):
         verdicts.check_subjects(verdict, {"base": "c" * 64})
-    with pytest.raises(GateError, match="filters here .* judged nothing"):
+    with pytest.raises(GateError, match=r"filters here .* judged nothing"):
         verdicts.check_subjects(verdict, {"base": "b" * 64, "filters": "d" * 64})
 
 

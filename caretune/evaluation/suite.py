@@ -18,7 +18,7 @@ from caretune.evaluation.bootstrap import Plan
 from caretune.evaluation.diversity import Distinct
 from caretune.evaluation.likelihood import Perplexity, ResponseNll
 from caretune.evaluation.metric import Columns, RatioMetric
-from caretune.evaluation.replies import ProtocolShare, Share
+from caretune.evaluation.replies import Share
 from caretune.evaluation.result import Decoding, Item, Result, pair
 from caretune.evaluation.rouge import RougeL
 from caretune.lineage import digest, fingerprint
@@ -48,7 +48,7 @@ def metrics(cache_dir: Path) -> list[RatioMetric]:
         Distinct(1, cache_dir),
         Distinct(2, cache_dir),
         *(Share(definition, cache_dir) for definition in replies.shares()),
-        ProtocolShare(cache_dir),
+        *replies.protocol_shares(cache_dir),
     ]
 
 

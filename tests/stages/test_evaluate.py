@@ -20,7 +20,7 @@ SMALL = {
 }
 METRICS = {
     "response_nll", "perplexity", "rouge_l", "distinct_1", "distinct_2", "reply_blocked_rate",
-    "reply_pii_rate", "reply_inappropriate_rate", "reply_toxic_rate", "crisis_protocol_rate",
+    "reply_pii_rate", "reply_inappropriate_rate", "reply_toxic_rate", "crisis_protocol_rate", "calm_protocol_rate",
 }  # fmt: skip
 
 

@@ -123,7 +123,7 @@ def test_metrics_write_below_their_cache_alone(tmp_path, monkeypatch):
 def test_every_metric_says_what_it_is(tmp_path):
     """Names are unique; each has a version, a unit, a direction and a sentence."""
     definitions = [metric.definition for metric in suite.metrics(tmp_path)]
-    assert len({d.name for d in definitions}) == len(definitions) == 10
+    assert len({d.name for d in definitions}) == len(definitions) == 11
     for d in definitions:
         assert d.version >= 1
         assert d.unit

@@ -7,8 +7,15 @@ import pytest
 
 from caretune import records
 from caretune.evaluation import replies
-from caretune.evaluation.replies import ProtocolShare, Share
+from caretune.evaluation.replies import Share
 from caretune.records import Conversation, Crisis, Gold, Message
+from caretune.safety.decision import (
+    AppropriatenessFinding,
+    BiasFinding,
+    CrisisFinding,
+    Decision,
+    ToxicityFinding,
+)
 
 TURNS = [
     Message("user", "I can't sleep."),
@@ -66,15 +73,70 @@ def test_the_choice_depends_on_seed_and_ids_alone():
     assert replies.select(given, 10, seed=2) != chosen
 
 
-def test_a_reply_is_judged_as_the_service_judges(chain):
-    """An insult is toxic and stopped; a plain question is sent."""
-    calm = TURNS[:1]
-    stopped = replies.check(chain, calm, "Shut up, you worthless idiot, nobody cares about you.")
-    assert stopped.toxic
-    assert stopped.action in {"block", "replace"}
-    sent = replies.check(chain, calm, "How long have you been sleeping badly?")
-    assert (sent.action, sent.toxic, sent.pii, sent.protocol) == ("allow", False, 0, False)
-    assert (sent.appropriate, sent.violation) == (True, None)
+class Filters:
+    """Filters that say of a reply what they are told, and of a conversation a severity."""
+
+    def __init__(self, severity="none", action="allow", appropriate=True):
+        self.severity, self.action, self.appropriate = severity, action, appropriate
+        self.context = None
+
+    def scan_message(self, text, role, context):
+        """Decide on the reply."""
+        self.context = (role, context)
+        judged = None
+        if self.appropriate is not None:
+            violation = "none" if self.appropriate else "diagnosis"
+            judged = AppropriatenessFinding(self.appropriate, violation, 0.5)
+        return decision(action=self.action, appropriateness=judged)
+
+    def scan_turns(self, turns):
+        """Decide on the conversation."""
+        return decision(crisis=CrisisFinding(severity=self.severity))
+
+
+def decision(**given):
+    """Build a decision to allow, with the changes given."""
+    values = {
+        "action": "allow",
+        "subject": "none",
+        "language": "en",
+        "crisis": CrisisFinding(),
+        "pii": [],
+        "bias": BiasFinding(),
+        "toxicity": ToxicityFinding(),
+        "appropriateness": None,
+        "gates": [],
+        "reasons": [],
+        "redacted": "",
+        "digest": "d",
+    }
+    return Decision(**(values | given))
+
+
+def test_a_reply_is_judged_against_the_last_user_turn():
+    """As the service asks: role assistant, and what the reply answers."""
+    filters = Filters()
+    assert replies.check(filters, TURNS[:3], "I see.").action == "allow"
+    assert filters.context == ("assistant", "A week.")
+
+
+@pytest.mark.parametrize(
+    ("severity", "protocol"),
+    [("none", False), ("moderate", False), ("high", True), ("imminent", True), ("unscored", True)],
+)
+def test_high_and_unscored_conversations_get_the_protocol(severity, protocol):
+    """From high up a person answers; what was not measured fails closed."""
+    assert replies.check(Filters(severity), TURNS[:1], "Hm.").protocol is protocol
+
+
+@pytest.mark.parametrize(
+    ("appropriate", "expected"),
+    [(True, (True, None)), (False, (False, "diagnosis")), (None, (None, None))],
+)
+def test_a_violation_is_named_where_there_is_one(appropriate, expected):
+    """Fit replies have none, and a reply that was not judged is neither fit nor unfit."""
+    found = replies.check(Filters(appropriate=appropriate), TURNS[:1], "Hm.")
+    assert (found.appropriate, found.violation) == expected
 
 
 def test_a_conversation_at_risk_gets_the_protocol(chain):
@@ -104,13 +166,14 @@ def test_a_share_counts_the_answered(tmp_path):
     assert parts.denominators.tolist() == [1.0, 1.0, 1.0, 0.0]
 
 
-def test_the_protocol_share_counts_high_and_imminent_alone(tmp_path):
-    """A calm conversation that escalates is no hit, and one not judged is no miss."""
-    parts = ProtocolShare(tmp_path).parts(
-        {
-            "severity": ["high", "imminent", "none", "high", ""],
-            "protocol": [True, False, True, None, None],
-        }
-    )
-    assert parts.numerators.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
-    assert parts.denominators.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
+def test_the_protocol_shares_count_their_severities_alone(tmp_path):
+    """Grave and calm are counted apart; one not judged is no miss, moderate is in neither."""
+    columns = {
+        "severity": ["high", "imminent", "none", "low", "moderate", "high", ""],
+        "protocol": [True, False, True, False, True, None, None],
+    }
+    grave, calm = (share.parts(columns) for share in replies.protocol_shares(tmp_path))
+    assert grave.numerators.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert grave.denominators.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert calm.numerators.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert calm.denominators.tolist() == [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]

@@ -171,7 +171,8 @@ def _at(link: Link, value: float) -> float:
 
 
 def _hull(found: Interval, other: tuple[float, float]) -> Interval:
-    ends = [end for end in (found.low, found.high, *other) if end is not None]
+    # The value itself: rounding puts Wilson's end for n of n an ulp below 1.
+    ends = [end for end in (found.value, found.low, found.high, *other) if end is not None]
     return found._replace(low=min(ends), high=max(ends))
 
 

@@ -67,6 +67,7 @@ _FITNESS = ["inappropriate", *(f"violation/{kind}" for kind in Violation)]
 HEADS = tuple(_CRISIS + _TOXICITY + _BIAS + _FITNESS)
 """Every head, in the order of the arrays."""
 
+_ANCHORS = 10
 _CALM_TOXICITY = frozenset({"none", "profanity", "insult", "sexual"})
 
 
@@ -88,6 +89,20 @@ def calm_dialogues(rows: Iterable[LabelledDialogue]) -> list[Example]:
         )
         for row in rows
         if row.crisis.severity == Severity.NONE and row.domain != "crisis_safety"
+    ]
+
+
+def small_talk(user: Iterable[str], assistant: Iterable[str]) -> list[Example]:
+    """Turn short harmless messages and replies into negatives: of two words no head is sure.
+
+    The empty text, ten times over, anchors what is said of words that were never seen.
+    """
+    said = dict.fromkeys(_CRISIS + _TOXICITY + _BIAS, False)
+    replied = dict.fromkeys(_TOXICITY + _BIAS + _FITNESS, False)
+    return [
+        *(Example(text, None, "small_talk", said) for text in user),
+        *(Example(text, None, "small_talk", replied) for text in assistant),
+        *(Example("", None, "small_talk", said | replied) for _ in range(_ANCHORS)),
     ]
 
 

@@ -28,6 +28,8 @@ _MIN_TEXTS = 2
 # Cosine of the word features from which two texts are one situation; finds the paired replies.
 _SAME_SITUATION = 0.4
 _WORDS = 0
+# A text of which no word was ever seen must pass, and one short word more must not change that.
+_ABOVE_SILENCE = 0.04
 
 Array = NDArray[np.float64]
 
@@ -120,7 +122,7 @@ def fit(
             heads.offsets[column] = one.offset
             fitted.held_out[:, column] = one.held_out
             own = np.array([_is_own(head, example) for example in examples])
-            threshold = _threshold(one.held_out, target, false_alarm_rates[head])
+            threshold = _threshold(one, target, false_alarm_rates[head])
             fitted.thresholds[head] = threshold
             fitted.metrics[head] = _measure(one.held_out, target, own, threshold)
     return fitted
@@ -148,10 +150,12 @@ def _fit_head(
     )
 
 
-def _threshold(chances: Array, target: _Target, false_alarm_rate: float) -> float:
-    """Return the probability that this share of the negatives reaches."""
-    negatives = chances[target.taught & ~target.truth]
-    return round(float(np.quantile(negatives, 1 - false_alarm_rate, method="higher")), 6)
+def _threshold(one: _FittedHead, target: _Target, false_alarm_rate: float) -> float:
+    """Return the probability that this share of the negatives reaches, above that of no words."""
+    negatives = one.held_out[target.taught & ~target.truth]
+    least = 1 / (1 + np.exp(-one.offset)) + _ABOVE_SILENCE
+    rate = np.quantile(negatives, 1 - false_alarm_rate, method="higher")
+    return round(float(max(rate, least)), 6)
 
 
 def _matrix(rows: Sequence[Row], bits: int) -> _Matrix:

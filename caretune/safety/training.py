@@ -13,7 +13,7 @@ from caretune.errors import FilterError
 from caretune.safety import bundle, features, fit, language, normalise, patterns, protocol
 from caretune.safety.bundle import Bundle, Canary, Header, Parts
 from caretune.safety.chain import Chain, summary
-from caretune.safety.examples import HEADS, Example
+from caretune.safety.examples import HEADS, Example, small_talk
 from caretune.safety.fit import Fitted
 from caretune.safety.patterns import Pattern
 from caretune.safety.scan import Scanner
@@ -59,6 +59,8 @@ def train(examples: Sequence[Example], folder: Path, settings: Settings) -> Trai
         FilterError: A pattern file is wrong, or a canary is judged outside its bounds.
     """
     found = patterns.load(folder)
+    brief: Any = YAML(typ="safe", pure=True).load(folder / "small_talk.yaml")
+    examples = [*examples, *small_talk(brief["user"], brief["assistant"])]
     fitted = fit.fit(
         _rows(examples, found, settings.feature_bits),
         examples,

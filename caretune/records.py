@@ -179,9 +179,14 @@ def write(path: Path, records: Iterable[Any]) -> int:
     return count
 
 
+def pretty(value: Any) -> bytes:
+    """Encode one value as indented JSON with sorted keys and a final newline."""
+    return msgspec.json.format(encode(value), indent=2) + b"\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one value as indented JSON with sorted keys and a final newline, whole or not at all."""
-    _replace(path, [msgspec.json.format(encode(value), indent=2) + b"\n"])
+    _replace(path, [pretty(value)])
 
 
 def write_text(path: Path, text: str) -> None:
@@ -199,7 +204,7 @@ def read_json(path: Path) -> Any:
         return msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         raise CaretuneError(f"{path}: no such file. Run `dvc repro` to make it.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CaretuneError(f"{path}: not JSON ({error}). Delete it and run `dvc repro`.") from None
 
 

@@ -1,5 +1,6 @@
 """`caretune gate`: the verdict as a table and as an exit code."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from caretune.gate import verdict as verdicts
 from caretune.gate.verdict import RuleResult, Verdict
 
 _EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+_WIDTH = 140
 _COLOUR = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -29,7 +31,8 @@ def gate(
     for CI: 0 pass, 1 fail, 3 inconclusive.
     """
     found = verdicts.read(path or layout.path("gate", "--out"))
-    console = Console()
+    # Away from a terminal rich assumes 80 columns, which breaks every cell.
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(_table(found))
     for rule in found.rules:
         if rule.detail is not None:

@@ -35,6 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: Fingerprint
     files: dict[str, str]
     """Every other file of the release -> sha256."""
+    seal: str = ""
+    """sha256 of this manifest with an empty seal, so that no byte of it changes unseen."""
 
 
 def write(
@@ -67,6 +69,7 @@ def write(
         fingerprint=fingerprint,
         files=files,
     )
+    manifest = msgspec.structs.replace(manifest, seal=_seal(manifest))
     records.write_json(folder / NAME, manifest)
     return manifest
 
@@ -80,11 +83,16 @@ def verify(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+        written = path.read_bytes()
+        manifest = msgspec.json.decode(written, type=Manifest)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise LineageError(
             f"{path}: missing or not a manifest ({error}). Run `dvc checkout` or `dvc repro`."
         ) from None
+    if manifest.seal != _seal(manifest) or written != records.pretty(manifest):
+        raise LineageError(
+            f"{path}: altered after it was sealed. Restore it with `dvc checkout` or `dvc repro`."
+        )
     found = digest.folder_files(folder)
     found.pop(NAME)
     fault = digest.first_difference(manifest.files, found)
@@ -94,6 +102,11 @@ def verify(folder: Path) -> Manifest:
     if fault is not None:
         raise LineageError(f"{folder}: {fault}. Restore it with `dvc checkout` or `dvc repro`.")
     return manifest
+
+
+def _seal(manifest: Manifest) -> str:
+    """Return the sha256 of a manifest's canonical JSON with an empty seal."""
+    return digest.sha256_value(msgspec.structs.replace(manifest, seal=""))
 
 
 def _parts(files: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ class Rule(Section):
     baseline: str | None = None
     """Model whose paired difference is judged; null judges the value itself."""
     min_n: Positive = 1
-    """Fewer items than this are inconclusive, whatever the interval."""
+    """Fewer items than this never pass; a clear fail stays a fail."""
     binds_from: Level
     """Lowest level whose verdict requires this rule; below it the rule is only reported."""
 

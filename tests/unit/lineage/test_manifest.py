@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,12 +94,27 @@ def test_an_extra_file_is_named(release):
 
 
 def test_a_manifest_that_contradicts_itself_is_refused(release):
-    """Digests of parts are held against the files, not only the files against the disk."""
-    value = records.read_json(release / manifest.NAME)
-    value["digests"]["adapter"] = "0" * 64
-    records.write_json(release / manifest.NAME, value)
+    """Digests of parts are held against the files, even under a good seal."""
+    found = manifest.verify(release)
+    forged = msgspec.structs.replace(found, digests={**found.digests, "adapter": "0" * 64})
+    sealed = msgspec.structs.replace(forged, seal=manifest._seal(forged))
+    records.write_json(release / manifest.NAME, sealed)
     with pytest.raises(LineageError, match="adapter has sha256"):
         manifest.verify(release)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_bit_of_the_manifest_itself_is_refused(release, data):
+    """Also where nothing else holds the value against anything: candidate, ledger, blanks."""
+    path = release / manifest.NAME
+    content = bytearray(path.read_bytes())
+    whole = bytes(content)
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with pytest.raises(LineageError, match=r"manifest\.json"):
+        manifest.verify(release)
+    path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"format": 1}'])

@@ -52,6 +52,7 @@ def main(
         evidence.leak_free(rows.labelled, proof, p.max_cross_split_similarity),
         evidence.integrity(rows.labelled, metrics, Chain.load(filters).digest, measured),
         evidence.base_is_real(base, p.level),
+        evidence.protocol_reviewed(filters, p.level),
         evidence.high_risk_items(
             list(records.read(files["items"], Item)), p.min_high_risk_items, p.level
         ),

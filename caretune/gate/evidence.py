@@ -15,6 +15,7 @@ from caretune.gate import rules
 from caretune.gate.verdict import RuleResult, binds
 from caretune.lineage import digest
 from caretune.records import Conversation
+from caretune.safety.protocol import SIGNATURES_NEEDED, Protocol
 from caretune.safety.taxonomy import Severity
 
 T = TypeVar("T")
@@ -102,6 +103,22 @@ def base_is_real(base: Path, level: str) -> RuleResult:
         binds=binds(level, "staging"),
         unit="base models",
         detail=f"the base is of kind {kind}",
+    )
+
+
+def protocol_reviewed(filters: Path, level: str) -> RuleResult:
+    """Two clinicians signed the protocol table; nothing goes to production without."""
+    protocol = read(filters / "protocol.json", Protocol)
+    return rules.count(
+        "protocol_reviewed",
+        "protocol_signatures",
+        value=protocol.signed,
+        at="least",
+        threshold=SIGNATURES_NEEDED,
+        n=1,
+        binds=binds(level, "production"),
+        unit="clinical signatures",
+        detail="the protocol table (crisis replies and lines) is unreviewed",
     )
 
 

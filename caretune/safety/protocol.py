@@ -13,7 +13,8 @@ from ruamel.yaml.error import YAMLError
 from caretune.errors import FilterError
 from caretune.safety.taxonomy import Severity, Subject
 
-_SIGNATURES_NEEDED = 2
+SIGNATURES_NEEDED = 2
+"""Different clinicians that must sign before the table is called reviewed."""
 _NOT_DIGIT = re.compile(r"\D")
 
 
@@ -52,9 +53,14 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replies: dict[str, dict[str, str]]
 
     @property
+    def signed(self) -> int:
+        """How many different people signed."""
+        return len({signature.name for signature in self.signatures})
+
+    @property
     def reviewed(self) -> bool:
         """Whether two clinicians signed; without that the table is called unreviewed."""
-        return len({signature.name for signature in self.signatures}) >= _SIGNATURES_NEEDED
+        return self.signed >= SIGNATURES_NEEDED
 
     def recommended(self, subject: str, severity: str) -> list[str]:
         """Return the actions for a finding; none for severity none."""

@@ -74,6 +74,14 @@ def test_a_rehearsal_base_never_passes_above_rehearsal(project, judge):
     assert binding(verdict)["high_risk_items"] == "inconclusive"
 
 
+def test_production_asks_for_a_signed_protocol(project, judge):
+    """Below production an unreviewed protocol table is reported, there it fails."""
+    assert {r["name"]: r["binds"] for r in judge()["rules"]}["protocol_reviewed"] is False
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("  level: rehearsal", "  level: production", 1))
+    assert "is unreviewed" in failing(judge())["protocol_reviewed"]
+
+
 def test_a_dropped_row_is_caught(project, judge):
     """A row that vanished from labelled/train after its ledger was written."""
     path = project / "data/labelled/train.jsonl"
@@ -168,7 +176,8 @@ def test_a_model_no_better_than_the_base_does_not_pass(project, judge):
         records.write_json(path, msgspec.structs.replace(metrics, paired=pairs))
         verdict = judge()
         assert verdict["result"] == expected
-        assert (verdict["rules"][6]["needed_n"] is None) == (expected == "fail")
+        rule = next(rule for rule in verdict["rules"] if rule["name"] == "nll_below_base")
+        assert (rule["needed_n"] is None) == (expected == "fail")
 
 
 def test_an_unknown_candidate_is_refused(project, judge):

@@ -1,4 +1,5 @@
 # `make` lists the targets. Each sets up .venv from requirements.lock when it is missing.
+SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 3000
 DEMO ?= $(shell mktemp -d)/caretune-demo

@@ -2,8 +2,10 @@
 
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import structlog
+import typer
 
 from caretune import records
 from caretune.cli import stage
@@ -21,27 +23,29 @@ def main(
     *,
     test: Path,
     base: Path,
+    adapter: Annotated[list[str], typer.Option()],
     adapters: Path,
     filters: Path,
     metrics: Path,
     items: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Measure the base and every adapter below ADAPTERS on the test conversations."""
+    """Measure the base and each ADAPTER, which lies in ADAPTERS, on the test conversations."""
     p = loader.load(params).evaluate
     from caretune.evaluation import replies, suite
-    from caretune.model import adapter, compute
     from caretune.model import base as bases
+    from caretune.model import compute
+    from caretune.model.adapter import attach
 
     compute.prepare(p.threads)
     chain = Chain.load(filters)
     rows = suite.select(list(records.read(test, Conversation)), p.max_conversations, p.seed)
     answered = replies.select(rows, p.generated_replies, p.seed)
-    folders = {path.parent.name: path for path in sorted(adapters.glob("*/best"))}
+    folders = {name: adapters / name / "best" for name in adapter}
     measured = {}
     for name in (suite.BASE, *folders):
         loaded = bases.load(base)
-        model = adapter.attach(loaded.model, folders[name]) if name in folders else loaded.model
+        model = attach(loaded.model, folders[name]) if name in folders else loaded.model
         measured[name] = suite.measure(
             name,
             model,

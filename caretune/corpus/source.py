@@ -60,5 +60,5 @@ def check_bytes(source: Source) -> None:
 def _remedy(source: Source) -> str:
     if source.url is None:
         return f"Put it there, or set params.ingest.sources.{source.name}.enabled to false."
-    folder, fetch = source.path.parent, ["dvc", "import-url", source.url, str(source.path)]
-    return f"Fetch it from the project root: mkdir -p {folder} && {shlex.join(fetch)}"
+    fetch = ["dvc", "import-url", source.url, str(source.path)]
+    return f"Fetch it from the project root: {shlex.join(fetch)}"

@@ -14,6 +14,10 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 MAP = ROOT / "dvc.yaml"
 _OWNED = ("caretune/",)
+DATA_SUFFIXES = (".yaml", ".jinja", ".css", ".json")
+# Not read because code stands beside it, but because params name it: `base` declares it as
+# `${base.template}`, so that any other file named there is a dependency too.
+NAMED_BY_PARAMS = {"caretune/model/chatml.jinja"}
 
 
 def module_file(module: str) -> Path | None:
@@ -31,7 +35,8 @@ def expected(stage_module: str, graph: grimp.ImportGraph) -> list[str]:
     """Return the package files a stage must declare, relative to the root, sorted.
 
     Of caretune/params only the stage's own section counts: the loader checks every section at the
-    door, and only values of the own section go further. Data files beside a module count with it.
+    door, and only values of the own section go further. Data files beside a module count with it,
+    save those that params name.
     """
     own_section = f"caretune.params.{stage_module.rsplit('.', 1)[-1]}"
     files: set[Path] = set()
@@ -43,10 +48,7 @@ def expected(stage_module: str, graph: grimp.ImportGraph) -> list[str]:
             continue
         files.add(path)
         files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix in DATA_SUFFIXES)
-    return sorted(path.relative_to(ROOT).as_posix() for path in files)
-
-
-DATA_SUFFIXES = (".yaml", ".jinja", ".css", ".json")
+    return sorted({path.relative_to(ROOT).as_posix() for path in files} - NAMED_BY_PARAMS)
 
 
 def declared(stage: Any) -> list[str]:
@@ -74,9 +76,21 @@ def rewrite() -> None:
     for name, stage in document["stages"].items():
         if any(dep == "caretune" for dep in stage["deps"]):
             continue  # the whole package is declared
-        kept = [dep for dep in stage["deps"] if dep not in declared(stage)]
-        stage["deps"][:] = kept + expected(module_of(name), graph)
+        update(stage["deps"], declared(stage), expected(module_of(name), graph))
     yaml.dump(document, MAP)
+
+
+def update(deps: list[str], old: list[str], new: list[str]) -> None:
+    """Make the package files among a stage's dependencies `new`; leave the others as they stand.
+
+    One at a time, because assigning a slice would lose the comments in the list.
+    """
+    others = [dep for dep in deps if dep not in old]
+    for gone in set(old) - set(new):
+        deps.remove(gone)
+    for place, dep in enumerate([*others, *new]):
+        if dep not in deps:
+            deps.insert(place, dep)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """dvc.yaml tells the truth about what each stage's result depends on."""
 
+import io
+
 import pytest
 from ruamel.yaml import YAML
 
@@ -39,6 +41,24 @@ def test_a_new_import_is_noticed(graph):
     graph.add_import(importer="stages.filters", imported="caretune.gate.verdict")
     assert "caretune/gate/verdict.py" in closure.expected("stages.filters", graph)
     graph.remove_import(importer="stages.filters", imported="caretune.gate.verdict")
+
+
+def test_the_template_that_params_name_is_a_dependency():
+    """Another `base.template`, or another word in it, reruns `base`."""
+    assert "${base.template}" in STAGES["base"]["deps"]
+
+
+def test_rewriting_keeps_templated_entries_and_comments():
+    """`make deps` changes the package files alone."""
+    yaml = YAML()
+    text = "deps:\n- lock\n- ${base.template} # any file\n- caretune/a.py\n- caretune/c.py # c\n"
+    document = yaml.load(text)
+    closure.update(
+        document["deps"], ["caretune/a.py", "caretune/c.py"], ["caretune/b.py", "caretune/c.py"]
+    )
+    out = io.StringIO()
+    yaml.dump(document, out)
+    assert out.getvalue() == text.replace("a.py", "b.py")
 
 
 @pytest.mark.parametrize("name", sorted(STAGES))

@@ -37,6 +37,7 @@ def run(tmp_path, tiny_base, tiny_adapters, bundle_folder, write_params):
         evaluate.main(
             test=tmp_path / "test.jsonl",
             base=tiny_base,
+            adapter=["moe_lora", "lora"],
             adapters=tiny_adapters,
             filters=bundle_folder,
             metrics=tmp_path / name / "metrics.json",

@@ -6,6 +6,7 @@ never changes later, whatever is redacted or labelled.
 """
 
 import os
+import re
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,10 @@ from caretune.errors import CaretuneError, RecordError
 
 Role = Literal["system", "user", "assistant"]
 T = TypeVar("T")
+
+# Messages of msgspec that quote only types and the schema's own field names.
+_OWN_WORDS = ("Expected ", "Object missing required field ")
+_PLACED = re.compile(r"(?P<said>.*?)(?P<place> - at `\$[a-z0-9_.\[\]]*`)?", re.DOTALL)
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -120,6 +125,15 @@ def normalise_text(text: str) -> str:
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def problem(error: msgspec.ValidationError) -> str:
+    """Return what msgspec found wrong, with `…` for what it quotes of the row; the path stays."""
+    text = str(error)
+    placed = _PLACED.fullmatch(text)
+    if placed is None or text.startswith(_OWN_WORDS):
+        return text
+    return re.sub("[\"'`].*", "…", placed["said"], flags=re.DOTALL) + (placed["place"] or "")
+
+
 def crisis_severity(conversation: Conversation) -> str | None:
     """Return the severity to be conserved: gold where present, else the filter's, else None."""
     if conversation.gold is not None and conversation.gold.crisis is not None:
@@ -160,7 +174,7 @@ def read_lenient(path: Path, kind: type[T]) -> Iterator[tuple[int, T | BadRow]]:
             try:
                 yield number, decoder.decode(line)
             except msgspec.ValidationError as error:
-                yield number, BadRow(number, "bad_field", str(error))
+                yield number, BadRow(number, "bad_field", problem(error))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 yield number, BadRow(number, "bad_json", str(error))
 

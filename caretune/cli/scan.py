@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from caretune.records import Message, encode
+from caretune.records import Message, encode, problem
 from caretune.safety.chain import Chain
 from caretune.safety.decision import Decision
 
@@ -27,7 +27,10 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def scan(
     source: Annotated[
-        Path | None, typer.Argument(help="JSONL file; standard input where none is given.")
+        Path | None,
+        typer.Argument(
+            help="JSONL file; standard input where none is given.", exists=True, dir_okay=False
+        ),
     ] = None,
     filters: Annotated[
         Path, typer.Option(help="Folder of the filter bundle.", exists=True, file_okay=False)
@@ -49,7 +52,8 @@ def scan(
                 decision = _decide(chain, decoder.decode(raw.removeprefix(b"\xef\xbb\xbf")))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 bad += 1
-                typer.echo(f"line {number}: {error}", err=True)
+                wrong = problem(error) if isinstance(error, msgspec.ValidationError) else error
+                typer.echo(f"line {number}: {wrong}", err=True)
                 continue
             actions[decision.action] += 1
             sys.stdout.buffer.write(encode(decision) + b"\n")
@@ -62,7 +66,7 @@ def scan(
 
 def _decide(chain: Chain, line: Line) -> Decision:
     if (line.text is None) is (line.turns is None):
-        raise msgspec.ValidationError('expected either "text" or "turns" - at `$`')
+        raise msgspec.ValidationError('Expected either "text" or "turns" - at `$`')
     if line.turns is not None:
         turns = [Message("user", turn) if isinstance(turn, str) else turn for turn in line.turns]
         decision = chain.scan_turns(turns)

@@ -15,6 +15,7 @@ import typer
 from caretune.errors import CaretuneError
 
 _PR_SET_PDEATHSIG = 1
+_FULL = ("no space left on device", "os error 28")
 
 
 def run(main: Callable[..., Any]) -> None:
@@ -38,10 +39,11 @@ def guard(action: Callable[[], Any]) -> None:
         action()
     except CaretuneError as error:
         _refuse(str(error))
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except Exception as error:
+        if not _is_full_disk(error):
             raise
-        _refuse(f"{error.filename or 'the disk'}: no space left. Free some and run again.")
+        place = getattr(error, "filename", None) or "the disk"
+        _refuse(f"{place}: no space left. Free some and run again.")
 
 
 def configure_log() -> None:
@@ -61,6 +63,12 @@ def _name_arguments(main: Callable[..., Any]) -> None:
         annotated = get_origin(parameter.annotation) is Annotated
         if parameter.default is parameter.empty and not annotated:
             main.__annotations__[name] = Annotated[parameter.annotation, typer.Option()]
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Tell it by number or words: shutil.Error and libraries in Rust carry no errno."""
+    words = str(error).lower()
+    return getattr(error, "errno", None) == errno.ENOSPC or any(said in words for said in _FULL)
 
 
 def _refuse(sentence: str) -> None:

@@ -8,6 +8,7 @@ Exits: `bad_json`, `bad_field`, `unknown_role`, `empty`, `duplicate`.
 
 import hashlib
 import hmac
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ PUBLIC_PERSON_KEY = "caretune"
 
 _STAGE = "ingest"
 _PERSON_HEX = 32
-_ROLE_CHARS = 20
+_ROLE_WORD = re.compile("[a-z_]{1,20}")
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _COUNTED = ("source", "domain", "difficulty", "severity", "license")
 
@@ -195,8 +196,9 @@ def _messages(line: int, raw: Sequence[RawMessage]) -> list[Message] | BadRow:
         where = f"$.messages[{number}]"
         role = _ROLES.get(message.role)
         if role is None:
-            got = message.role[:_ROLE_CHARS]
-            problem = f"expected role system|user|assistant, got {got!r} at {where}.role"
+            # Anything but a plain word may be what somebody wrote.
+            got = repr(message.role) if _ROLE_WORD.fullmatch(message.role) else "…"
+            problem = f"expected role system|user|assistant, got {got} at {where}.role"
             return BadRow(line, "unknown_role", problem)
         content = records.normalise_text(message.content)
         if not content.strip():

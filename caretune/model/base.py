@@ -166,7 +166,7 @@ def _verified(folder: Path, record: BaseRecord) -> Path:
     if found != record.weights_sha256:
         raise ModelError(
             f"{weights}: the weights have sha256 {found[:12]}, {folder / _RECORD} says "
-            f"{record.weights_sha256[:12]}. Restore them, or run `dvc repro base` to take these."
+            f"{record.weights_sha256[:12]}. Restore them, or run `dvc repro -f -s base` to take these."
         )
     if digest.sha256_file(folder / _TEMPLATE) != record.template_sha256:
         raise ModelError(f"{folder / _TEMPLATE}: altered since training. Run `dvc checkout`.")

@@ -1,10 +1,10 @@
 """Parameters of the `base` stage."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Section
+from caretune.params.section import Count, Positive, Section, check
 
 
 class Rehearsal(Section):
@@ -32,6 +32,26 @@ class Rehearsal(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     """Decay of the matrices; holds back learning by heart."""
     warmup_steps: Count
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        check(
+            (
+                self.hidden_size % self.attention_heads == 0,
+                f"hidden_size: expected a multiple of attention_heads {self.attention_heads}, "
+                f"got {self.hidden_size}",
+            ),
+            (
+                self.attention_heads % self.key_value_heads == 0,
+                f"attention_heads: expected a multiple of key_value_heads {self.key_value_heads}, "
+                f"got {self.attention_heads}",
+            ),
+            (
+                self.context >= self.sequence,
+                f"context: expected at least sequence {self.sequence}, got {self.context}",
+            ),
+        )
+        return self
 
 
 class Base(Section):

@@ -11,7 +11,7 @@ class Evaluate(Section):
     """What is measured on the test split, and how surely."""
 
     seed: Count
-    """Seed of the bootstrap."""
+    """Seed of the bootstrap and of the ranks by which conversations and replies are chosen."""
     resamples: Annotated[int, Field(ge=100)]
     """Bootstrap resamples of families."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)]

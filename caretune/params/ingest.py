@@ -1,6 +1,6 @@
 """Parameters of the `ingest` stage."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class Source(Section):
     """File, relative to the project root or absolute."""
     license: str
     """SPDX identifier, as the source states it."""
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """Digest of the file; ingest refuses other bytes and prints the new digest."""
     enabled: bool
     """Whether the rows enter the corpus."""

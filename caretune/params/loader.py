@@ -4,9 +4,9 @@ YAML 1.2 (ruamel.yaml), as DVC reads it: `3e-4` is a number here and there.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -19,6 +19,7 @@ from caretune.params.gate import Gate
 from caretune.params.ingest import Ingest
 from caretune.params.safety_label import SafetyLabel
 from caretune.params.section import Section
+from caretune.params.section import check as check_claims
 from caretune.params.service import Service
 from caretune.params.split import Split
 from caretune.params.train import Train
@@ -37,6 +38,30 @@ class Params(Section):
     evaluate: Evaluate
     gate: Gate
     service: Service
+
+    @model_validator(mode="after")
+    def _fits_the_rehearsal_base(self) -> Self:
+        if self.base.source != "rehearsal":
+            return self
+        context = self.base.rehearsal.context
+        bound = f"base.rehearsal.context {context}"
+        longest, evaluated = self.train.max_length, self.evaluate.max_new_tokens
+        served = self.service.max_new_tokens
+        check_claims(
+            (
+                longest <= context,
+                f"train.max_length: expected at most {bound}, got {longest}",
+            ),
+            (
+                evaluated < context,
+                f"evaluate.max_new_tokens: expected less than {bound}, got {evaluated}",
+            ),
+            (
+                served < context,
+                f"service.max_new_tokens: expected less than {bound}, got {served}",
+            ),
+        )
+        return self
 
 
 def load(path: Path) -> Params:
@@ -57,7 +82,8 @@ def check(path: Path, values: Any) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ParamsError(str(path), [_sentence(fault) for fault in error.errors()]) from None
+        faults = [words for fault in error.errors() for words in _sentences(fault)]
+        raise ParamsError(str(path), faults) from None
 
 
 def read_yaml(path: Path) -> Any:
@@ -72,6 +98,13 @@ def read_yaml(path: Path) -> Any:
         raise ParamsError(str(path), ["no such file; run from the project root"]) from None
     except YAMLError as error:
         raise ParamsError(str(path), [" ".join(str(error).split())]) from None
+
+
+def _sentences(fault: Any) -> list[str]:
+    if fault["type"] == "value_error":  # of `section.check`: each argument begins with its key
+        place = "".join(f"{part}." for part in fault["loc"])
+        return [f"{place}{words}" for words in fault["ctx"]["error"].args]
+    return [_sentence(fault)]
 
 
 def _sentence(fault: Any) -> str:

@@ -8,7 +8,7 @@ from caretune.params.section import Count, Rate, Section
 
 
 class SafetyLabel(Section):
-    """What of the augmented data is trained on, and how much crisis rows weigh."""
+    """What of the augmented data is trained on, and which replies are too toxic for it."""
 
     seed: Count
     """Seed of the sample of augmented children."""

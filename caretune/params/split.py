@@ -1,10 +1,10 @@
 """Parameters of the `split` stage."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Rate, Section
+from caretune.params.section import Count, Positive, Rate, Section, check
 
 
 class Split(Section):
@@ -25,3 +25,14 @@ class Split(Section):
     """Replies wanted in the expert set; at most a third of validation and test families give one."""
     expert_crisis_rate: Rate
     """Share of the expert set drawn from crisis conversations."""
+
+    @model_validator(mode="after")
+    def _leaves_a_test_split(self) -> Self:
+        check(
+            (
+                self.train_rate + self.validation_rate < 1,
+                f"train_rate: {self.train_rate} and validation_rate {self.validation_rate} leave "
+                "nothing to test on; together they must be less than 1",
+            )
+        )
+        return self

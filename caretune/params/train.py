@@ -1,10 +1,10 @@
 """Parameters of the `train` stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Rate, Section
+from caretune.params.section import Count, Positive, Rate, Section, check
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -26,6 +26,19 @@ class MoeLora(Section):
     """Weight of the router z-loss; larger keeps router logits small."""
     domain_weight: Weight
     """Weight of the cross-entropy between router and row domain."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = self.experts
+        twice = sorted({name for name in names if names.count(name) > 1})
+        check(
+            (
+                self.top_k <= len(names),
+                f"top_k: expected at most the number of experts {len(names)}, got {self.top_k}",
+            ),
+            (not twice, f"experts: expected distinct names, got {', '.join(twice)} more than once"),
+        )
+        return self
 
 
 class Train(Section):
@@ -58,3 +71,17 @@ class Train(Section):
     threads: Positive
     """CPU threads; another number gives other bytes."""
     moe_lora: MoeLora
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        check(
+            (
+                self.warmup_steps < self.steps,
+                f"warmup_steps: expected less than steps {self.steps}, got {self.warmup_steps}",
+            ),
+            (
+                self.evaluations <= self.steps,
+                f"evaluations: expected at most steps {self.steps}, got {self.evaluations}",
+            ),
+        )
+        return self

@@ -102,7 +102,7 @@ class Chain:
                 wrong = next(key for key in sorted(found) if found[key] != canary.expected.get(key))
                 raise FilterError(
                     f"{folder}: canary {number} now has another {wrong} than when the bundle was "
-                    "built. Run `dvc repro filters`."
+                    "built. Run `dvc repro -f filters`."
                 )
         return chain
 

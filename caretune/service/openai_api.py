@@ -104,6 +104,16 @@ def messages(turns: list[Turn], max_turns: int) -> list[Message]:
     ]
 
 
+def single(asked: ScanRequest) -> tuple[str, Any, str | None]:
+    """Return text, role and context of a scan of one message, both texts normalised.
+
+    Raises:
+        RequestError: 400 for an unknown role.
+    """
+    context = None if asked.context is None else normalise_text(asked.context)
+    return normalise_text(asked.text or ""), role(asked.role, "$.role"), context
+
+
 def role(word: str, where: str) -> Any:
     """Return a role word that is known.
 

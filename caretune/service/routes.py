@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from caretune.records import encode, normalise_text
+from caretune.records import encode
 from caretune.service import openai_api, release
 from caretune.service.openai_api import ChatRequest, RequestError, ScanRequest
 from caretune.service.reply import Desk
@@ -85,8 +85,7 @@ async def _scan(request: Request, state: State) -> Response:
     if asked.turns is not None:
         decision = await desk.scan_turns(openai_api.messages(asked.turns, state.max_turns))
     else:
-        role = openai_api.role(asked.role, "$.role")
-        decision = await desk.scan(normalise_text(asked.text or ""), role, asked.context)
+        decision = await desk.scan(*openai_api.single(asked))
     if asked.id is not None:
         decision = msgspec.structs.replace(decision, id=asked.id)
     return _json(decision)

@@ -15,6 +15,10 @@ IGNORED = -100
 """Label of a token that trains nothing; torch's cross-entropy passes over it."""
 
 
+_GENERAL = "general"
+"""Expert of the rows whose domain is none of the experts."""
+
+
 class Rows(NamedTuple):
     """Rows ready for the trainer, and what the length limit cost."""
 
@@ -38,10 +42,11 @@ def prepare(
         conversations: Labelled rows.
         max_length: Longest row in tokens; a longer one loses its oldest turns.
         experts: Names of the experts; the one that bears a row's domain is that row's expert, a
-            row of another domain supervises none. None for an adapter without experts.
+            row of another domain is of the expert `general`, or of none where there is no such
+            expert; so is a row without domain. None for an adapter without experts.
 
     Raises:
-        ModelError: There are no rows, one has nothing to train, or no row's domain is an expert.
+        ModelError: There are no rows, one has nothing to train, or no row has an expert.
     """
     pairs = [(c, chat.encode(tokenizer, c.messages, max_length)) for c in conversations]
     if not pairs:
@@ -81,7 +86,8 @@ def _labels(row: chat.Encoded) -> list[int]:
 
 def _domain_ids(conversations: Sequence[Conversation], experts: Sequence[str]) -> list[int]:
     place = {name: index for index, name in enumerate(experts)}
-    ids = [place.get(c.domain or "", UNSUPERVISED) for c in conversations]
+    other = place.get(_GENERAL, UNSUPERVISED)
+    ids = [place.get(c.domain, other) if c.domain else UNSUPERVISED for c in conversations]
     if all(expert == UNSUPERVISED for expert in ids):
         raise ModelError(
             f"no row has a domain among the experts {', '.join(experts)}, so the router would "

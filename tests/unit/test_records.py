@@ -130,9 +130,47 @@ def test_a_bad_line_is_told_by_line_and_field(path):
     with pytest.raises(RecordError) as error:
         list(records.read(path, Conversation))
     assert str(error.value) == (
-        f"{path} line 3: Invalid enum value 'bot' - at `$.messages[0].role`. "
+        f"{path} line 3: Invalid enum value … - at `$.messages[0].role`. "
         "Fix the record or remove the line, then run again."
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        pytest.param(
+            {"role": "I want to die", "content": "x"},
+            "Invalid enum value … - at `$.messages[0].role`",
+            id="value",
+        ),
+        pytest.param(
+            {"role": 'I\'m "done"\nwith - at `$.It', "content": "x"},
+            "Invalid enum value … - at `$.messages[0].role`",
+            id="value with quotes",
+        ),
+        pytest.param(
+            {"role": "user", "content": "x", "I want\n`to` die": 1},
+            "Object contains unknown field … - at `$.messages[0]`",
+            id="field",
+        ),
+        pytest.param(
+            {"role": "user", "content": 1},
+            "Expected `str`, got `int` - at `$.messages[0].content`",
+            id="type",
+        ),
+        pytest.param(
+            {"role": "user"},
+            "Object missing required field `content` - at `$.messages[0]`",
+            id="missing",
+        ),
+    ],
+)
+def test_a_problem_quotes_nothing_of_the_row(path, message, found):
+    """The place is named, and our own words; what people wrote is not."""
+    path.parent.mkdir()
+    path.write_text(json.dumps({"messages": [message]}) + "\n")
+    ((_, bad),) = records.read_lenient(path, Conversation)
+    assert bad.problem == found
 
 
 @pytest.mark.parametrize(

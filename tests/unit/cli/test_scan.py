@@ -57,8 +57,10 @@ def test_a_reply_has_its_appropriateness(run):
     ("line", "problem"),
     [
         pytest.param('{"text": ', "line 2: ", id="broken JSON"),
-        pytest.param('{"role": "user"}', 'line 2: expected either "text" or "turns"', id="no text"),
-        pytest.param('{"text": "a", "role": "bot"}', "line 2: Invalid enum value 'bot'", id="role"),
+        pytest.param('{"role": "user"}', 'line 2: Expected either "text" or "turns"', id="no text"),
+        pytest.param(
+            '{"text": "a", "role": "bot"}', "line 2: Invalid enum value … - at `$.role`", id="role"
+        ),
         pytest.param(
             '{"text": "a", "tone": 1}', "line 2: Object contains unknown field", id="field"
         ),
@@ -71,6 +73,22 @@ def test_bad_lines_are_numbered_and_the_rest_goes_on(run, line, problem):
     assert len(result.stdout.splitlines()) == 2
     assert problem in result.stderr
     assert result.exit_code == 3
+
+
+def test_bad_lines_are_never_quoted(run):
+    """What somebody wrote in the place of a role or a field stays out of the log."""
+    result = run('{"text": "a", "role": "my secret"}', '{"my secret": 1}', '{"text": my secret}')
+    assert result.stderr.count("line ") == 3
+    assert "secret" not in result.stderr
+
+
+def test_a_missing_file_is_one_sentence(run, tmp_path):
+    """No traceback where the file is not there, or is a folder."""
+    for path, fault in ((tmp_path / "missing.jsonl", "does not exist"), (tmp_path, "is a")):
+        result = run(path=path)
+        assert result.exit_code == 2
+        assert fault in result.stderr
+        assert isinstance(result.exception, SystemExit)
 
 
 def test_a_file_is_read_as_well(run, tmp_path):

@@ -1,6 +1,7 @@
 """A stage that meets a known error says one sentence and exits with 2."""
 
 import errno
+import shutil
 
 import pytest
 
@@ -33,6 +34,37 @@ def test_a_full_disk_names_the_file(capsys):
         stage.guard(failing(full))
     assert caught.value.code == 2
     assert "models/base/model.safetensors: no space left" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_known_from_a_copy_of_a_folder(tmp_path, capsys):
+    """`shutil.copytree` collects what went wrong as words, without a number."""
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from/file").touch()
+
+    def full(_source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", target)
+
+    with pytest.raises(SystemExit) as caught:
+        stage.guard(lambda: shutil.copytree(tmp_path / "from", tmp_path / "to", copy_function=full))
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == ("error: the disk: no space left. Free some and run again.\n")
+
+
+@pytest.mark.parametrize(
+    "words", ["I/O error: No space left on device (os error 28)", "write failed (os error 28)"]
+)
+def test_a_full_disk_is_known_from_a_librarys_words(words, capsys):
+    """Libraries in Rust raise exceptions of their own, which name the fault in words alone."""
+    with pytest.raises(SystemExit) as caught:
+        stage.guard(failing(Exception(words)))
+    assert caught.value.code == 2
+    assert "the disk: no space left" in capsys.readouterr().err
+
+
+def test_another_fault_of_the_disk_keeps_its_traceback():
+    """Only a full disk is said in one sentence."""
+    with pytest.raises(PermissionError):
+        stage.guard(failing(PermissionError(errno.EACCES, "Permission denied", "models")))
 
 
 def test_our_own_bug_keeps_its_traceback():

@@ -44,6 +44,71 @@ def test_all_faults_come_at_once(values):
     assert "evaluate.confidence: input should be less than 1, got 1.5" in message
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("gate.candidate", "mixture", "input should be 'moe_lora' or 'lora', got 'mixture'"),
+        ("gate.rules.nll_below_base.baseline", "bse", "input should be 'base', 'moe_lora' or"),
+        ("ingest.sources.dialogues.sha256", "A" * 64, "string should match pattern"),
+        ("train.learning_rate", float("nan"), "input should be a finite number, got nan"),
+        ("gate.rules.nll_below_base.threshold", float("inf"), "input should be a finite number"),
+        ("split.train_rate", 0.85, "0.85 and validation_rate 0.15 leave nothing to test on"),
+        (
+            "base.rehearsal.hidden_size",
+            254,
+            "expected a multiple of attention_heads 4, got 254",
+        ),
+        (
+            "base.rehearsal.attention_heads",
+            1,
+            "expected a multiple of key_value_heads 2, got 1",
+        ),
+        ("base.rehearsal.context", 128, "expected at least sequence 256, got 128"),
+        ("train.warmup_steps", 240, "expected less than steps 240, got 240"),
+        ("train.evaluations", 241, "expected at most steps 240, got 241"),
+        ("train.moe_lora.top_k", 6, "expected at most the number of experts 5, got 6"),
+        (
+            "train.moe_lora.experts",
+            ["general", "crisis_safety", "general"],
+            "expected distinct names, got general more than once",
+        ),
+        ("train.max_length", 1025, "expected at most base.rehearsal.context 1024, got 1025"),
+        ("evaluate.max_new_tokens", 1024, "expected less than base.rehearsal.context 1024, got"),
+        ("service.max_new_tokens", 1024, "expected less than base.rehearsal.context 1024, got"),
+    ],
+)
+def test_what_no_stage_could_use_is_a_fault_of_its_key(values, key, value, fault):
+    """Unknown names, broken digests, infinities and contradictions come before any stage runs."""
+    *sections, last = key.split(".")
+    section = values
+    for name in sections:
+        section = section[name]
+    section[last] = value
+    with pytest.raises(ParamsError) as caught:
+        loader.check(Path("params.yaml"), values)
+    (found,) = caught.value.faults
+    assert found.startswith(f"{key}: {fault}")
+    assert len(found) < 160
+
+
+def test_contradictions_of_one_section_are_listed_each(values):
+    """Two contradictions of one section are two faults."""
+    values["train"] |= {"steps": 2, "warmup_steps": 2}
+    with pytest.raises(ParamsError) as caught:
+        loader.check(Path("params.yaml"), values)
+    assert caught.value.faults == [
+        "train.warmup_steps: expected less than steps 2, got 2",
+        "train.evaluations: expected at most steps 2, got 3",
+    ]
+
+
+def test_the_rehearsal_context_binds_the_rehearsal_base_alone(values):
+    """A real base has a context of its own."""
+    values["base"]["source"] = "models/mine"
+    values["train"]["max_length"] = 4096
+    assert loader.check(Path("params.yaml"), values).train.max_length == 4096
+
+
 def test_a_missing_section_is_named(values):
     """A section that is gone is a fault."""
     del values["gate"]

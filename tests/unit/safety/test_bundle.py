@@ -68,5 +68,6 @@ def test_a_canary_that_sings_otherwise_is_refused(trained_filters, tmp_path):
     first, *rest = trained_filters.canaries
     wrong = msgspec.structs.replace(first, expected=first.expected | {"severity": "none"})
     bundle.write(tmp_path / "wrong", trained_filters.parts, [wrong, *rest])
-    with pytest.raises(FilterError, match="canary 1 now has another severity"):
+    told = r"canary 1 now has another severity .* Run `dvc repro -f filters`\."
+    with pytest.raises(FilterError, match=told):
         Chain.load(tmp_path / "wrong")

@@ -147,6 +147,13 @@ def test_an_error_has_the_shape_of_openais():
     }
 
 
+def test_text_and_context_of_a_scan_are_normalised_alike():
+    """What a reply answers is read in the same form as the reply."""
+    asked = ScanRequest(text="e\u0301\r\n", role="assistant", context="o\u0301\r")
+    assert openai_api.single(asked) == ("\u00e9\n", "assistant", "\u00f3\n")
+    assert openai_api.single(ScanRequest(text="a")) == ("a", "user", None)
+
+
 def test_a_scan_request_may_be_text_or_turns():
     """Both forms of the `caretune scan` line are read."""
     assert openai_api.decode(b'{"text": "a", "id": "7"}', ScanRequest).role == "user"

@@ -57,16 +57,23 @@ def test_cuts_are_counted(tokenizer):
 
 
 def test_domain_picks_the_expert(tokenizer):
-    """A row's expert bears the name of its domain; another domain supervises none."""
+    """A row's expert bears its domain's name; another domain is `general`'s, none is nobody's."""
     talk = [
         _changed(row, domain=domain)
         for row, domain in zip(
             dialogues(4), ["crisis_safety", None, "weather", "psychology_knowledge"], strict=True
         )
     ]
-    for row, expert in zip(talk, [2, UNSUPERVISED, UNSUPERVISED, 1], strict=True):
+    for row, expert in zip(talk, [2, UNSUPERVISED, EXPERTS.index("general"), 1], strict=True):
         made = rows.prepare(tokenizer, [row, talk[0]], 512, EXPERTS)
         assert expert in made.dataset["domain_ids"][:]
+
+
+def test_another_domain_supervises_none_where_no_expert_is_general(tokenizer):
+    """Without the expert `general` a domain that is no expert's trains no router."""
+    talk = [_changed(row, domain=word) for row, word in zip(dialogues(2), "xy", strict=True)]
+    made = rows.prepare(tokenizer, talk, 512, ["x", "z"])
+    assert sorted(made.dataset["domain_ids"][:]) == [UNSUPERVISED, 0]
 
 
 def test_plain_lora_gets_no_domain(tokenizer):

@@ -35,16 +35,15 @@ class Rehearsal(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        width, heads, shared = self.hidden_size, self.attention_heads, self.key_value_heads
         check(
             (
-                self.hidden_size % self.attention_heads == 0,
-                f"hidden_size: expected a multiple of attention_heads {self.attention_heads}, "
-                f"got {self.hidden_size}",
+                width % heads == 0,
+                f"hidden_size: expected a multiple of attention_heads {heads}, got {width}",
             ),
             (
-                self.attention_heads % self.key_value_heads == 0,
-                f"attention_heads: expected a multiple of key_value_heads {self.key_value_heads}, "
-                f"got {self.attention_heads}",
+                heads % shared == 0,
+                f"attention_heads: expected a multiple of key_value_heads {shared}, got {heads}",
             ),
             (
                 self.context >= self.sequence,

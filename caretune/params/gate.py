@@ -7,7 +7,6 @@ from pydantic import Field
 from caretune.params.section import Positive, Section
 
 Level = Literal["rehearsal", "staging", "production"]
-Adapter = Literal["moe_lora", "lora"]
 
 
 class Rule(Section):
@@ -19,7 +18,7 @@ class Rule(Section):
     """Whether the threshold is the most or the least that passes."""
     threshold: float
     """In the metric's unit."""
-    baseline: Literal["base"] | Adapter | None = None
+    baseline: Literal["base", "moe_lora", "lora"] | None = None
     """Model whose paired difference is judged; null judges the value itself."""
     min_n: Positive = 1
     """Fewer items than this never pass; a clear fail stays a fail."""
@@ -32,7 +31,7 @@ class Gate(Section):
 
     level: Level
     """The level the verdict is for: rehearsal < staging < production."""
-    candidate: Adapter
+    candidate: Literal["moe_lora", "lora"]
     """Adapter that is judged and released."""
     max_cross_split_similarity: Annotated[float, Field(gt=0, le=1)]
     """Two rows of different splits must be less similar than this (Jaccard of word 3-grams)."""

@@ -28,11 +28,7 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _leaves_a_test_split(self) -> Self:
-        check(
-            (
-                self.train_rate + self.validation_rate < 1,
-                f"train_rate: {self.train_rate} and validation_rate {self.validation_rate} leave "
-                "nothing to test on; together they must be less than 1",
-            )
-        )
+        train, validation = self.train_rate, self.validation_rate
+        fault = f"expected less than 1 together with validation_rate {validation}, got {train}"
+        check((train + validation < 1, f"train_rate: {fault}"))
         return self

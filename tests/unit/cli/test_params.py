@@ -18,7 +18,7 @@ def project(tmp_path, monkeypatch):
     folder = tmp_path / "project"
     (folder / "profiles").mkdir(parents=True)
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    (folder / "profiles/tiny.yaml").write_text("train:\n  steps: 3\n  moe_lora:\n    rank: 2\n")
+    (folder / "profiles/tiny.yaml").write_text("train:\n  steps: 30\n  moe_lora:\n    rank: 2\n")
     for command in (["init", "-q"], ["add", "."], [*params._AUTHOR, "commit", "-qm", "start"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     monkeypatch.chdir(folder)
@@ -38,7 +38,7 @@ def test_merge_writes_the_values_into_the_clone_alone(project, tmp_path):
     result = CliRunner().invoke(params.app, ["merge", "profiles/tiny.yaml", str(tmp_path / "c")])
     assert result.exit_code == 0, result.output
     merged = loader.load(tmp_path / "c/params.yaml")
-    assert (merged.train.steps, merged.train.moe_lora.rank) == (3, 2)
+    assert (merged.train.steps, merged.train.moe_lora.rank) == (30, 2)
     assert (project / "params.yaml").read_bytes() == before
     status = ["git", "-C", str(tmp_path / "c"), "status", "--porcelain"]
     assert subprocess.run(status, capture_output=True, text=True, check=True).stdout == ""

@@ -132,7 +132,7 @@ tables.bars({name.rsplit("/")[-1]: share for name, share in load.items()}, "rate
 # %% [markdown]
 # > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near
 # > 1 is asked by everybody, and the mixture is a plain LoRA again. A row whose domain has no
-# > expert of its own goes to *general* and teaches the router nothing.
+# > expert of its own teaches *general*; a row without a domain teaches the router nothing.
 #
 # ## What this cannot show
 #

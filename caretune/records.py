@@ -9,6 +9,7 @@ import os
 import re
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -141,8 +142,21 @@ def crisis_severity(conversation: Conversation) -> str | None:
     return conversation.filter.crisis.severity if conversation.filter is not None else None
 
 
+def count(words: Iterable[str | None], absent: str = "unlabelled") -> Counter[str]:
+    """Count the words of a field for a report; `absent` stands for the rows without one."""
+    return Counter(word or absent for word in words)
+
+
+def cross_count(pairs: Iterable[tuple[str, str]]) -> dict[str, Counter[str]]:
+    """Count pairs of words for a report, as a table: first word -> second word -> count."""
+    table: dict[str, Counter[str]] = {}
+    for row, column in pairs:
+        table.setdefault(row, Counter())[column] += 1
+    return table
+
+
 def encode(record: Any) -> bytes:
-    """Encode one record as a JSON line with sorted keys (no newline)."""
+    """Encode a value as canonical JSON: one line of UTF-8, sorted keys, no spaces, no newline."""
     return msgspec.json.encode(record, order="sorted")
 
 
@@ -181,16 +195,7 @@ def read_lenient(path: Path, kind: type[T]) -> Iterator[tuple[int, T | BadRow]]:
 
 def write(path: Path, records: Iterable[Any]) -> int:
     """Write records as JSONL and return their count; the file appears whole or not at all."""
-    count = 0
-
-    def lines() -> Iterator[bytes]:
-        nonlocal count
-        for record in records:
-            count += 1
-            yield encode(record) + b"\n"
-
-    _replace(path, lines())
-    return count
+    return _replace(path, (encode(record) + b"\n" for record in records))
 
 
 def pretty(value: Any) -> bytes:
@@ -222,15 +227,19 @@ def read_json(path: Path) -> Any:
         raise CaretuneError(f"{path}: not JSON ({error}). Delete it and run `dvc repro`.") from None
 
 
-def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> int:
+    """Write the pieces and return their count; the file appears whole or not at all."""
+    count = 0
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             for piece in pieces:
                 file.write(piece)
+                count += 1
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()
         raise
+    return count

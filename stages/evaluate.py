@@ -57,7 +57,7 @@ def main(
             batch_size=p.batch_size,
         )
         log.info("measured", model=name, conversations=len(rows), replies=len(answered))
-    tables = {name: suite.columns(found, rows) for name, found in measured.items()}
+    tables = {name: suite.columns(found) for name, found in measured.items()}
     plan = Plan(p.resamples, p.confidence, p.seed)
     decoding, fingerprint = suite.circumstances(
         loaded.record,
@@ -67,7 +67,7 @@ def main(
     with tempfile.TemporaryDirectory() as cache:
         report = Metrics(
             models=suite.results(tables, plan, Path(cache)),
-            paired=suite.paired(tables, plan, Path(cache)),
+            paired=suite.paired(tables, plan),
             filters=chain.digest,
             decoding=decoding,
             fingerprint=fingerprint,

@@ -35,15 +35,16 @@ def main(
 ) -> None:
     """Judge the candidate of params.gate and write the verdict."""
     p = loader.load(params).gate
-    files = {"items": evaluation / "items.jsonl", "metrics": evaluation / "metrics.json"}
     adapter = adapters / p.candidate / "best"
-    subjects = evidence.subjects(base=base, adapter=adapter, filters=filters, split=split, **files)
+    subjects = evidence.subjects(
+        base=base, adapter=adapter, filters=filters, split=split, evaluation=evaluation
+    )
     measured = {
         "base": subjects["base"],
         "filters": subjects["filters"],
         f"adapter/{p.candidate}": subjects["adapter"],
     }
-    metrics = evidence.read(files["metrics"], Metrics)
+    metrics = evidence.read(evaluation / "metrics.json", Metrics)
     rows = conservation.read(corpus, split, augmented, labelled, ledger)
     proof = evidence.read(leak_proof, LeakProof)
     found = [
@@ -54,7 +55,7 @@ def main(
         evidence.base_is_real(base, p.level),
         evidence.protocol_reviewed(filters, p.level),
         evidence.high_risk_items(
-            list(records.read(files["items"], Item)), p.min_high_risk_items, p.level
+            list(records.read(evaluation / "items.jsonl", Item)), p.min_high_risk_items, p.level
         ),
         *(
             rules.judge(Rule(name, **rule.model_dump()), metrics, p.candidate, p.level)

@@ -38,8 +38,9 @@ def main(
     p = loader.load(params)
     judged = verdicts.read(verdict)
     adapter = adapters / p.gate.candidate / "best"
-    files = {"items": evaluation / "items.jsonl", "metrics": evaluation / "metrics.json"}
-    found = evidence.subjects(base=base, adapter=adapter, filters=filters, split=split, **files)
+    found = evidence.subjects(
+        base=base, adapter=adapter, filters=filters, split=split, evaluation=evaluation
+    )
     verdicts.check_subjects(judged, found)
 
     half = out.with_name(f".{out.name}.half")
@@ -52,7 +53,7 @@ def main(
         p.gate.candidate,
         record,
         judged,
-        evidence.read(files["metrics"], Metrics),
+        evidence.read(evaluation / "metrics.json", Metrics),
         card.count(split),
     )
     records.write_text(half / "MODEL_CARD.md", text)

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from caretune.cli import layout
 from caretune.gate import verdict as verdicts
-from caretune.gate.verdict import RuleResult, Verdict
+from caretune.gate.verdict import Verdict
 
 _EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 _WIDTH = 140
@@ -42,29 +43,12 @@ def gate(
 
 
 def _table(found: Verdict) -> Table:
-    table = Table(title=f"{found.level}: {_coloured(found.result)}", title_justify="left")
-    for heading in ("rule", "found", "wanted", "n", "needed", "binds", "result"):
+    title = Text.assemble(f"{found.level}: ", (found.result, _COLOUR[found.result]))
+    table = Table(title=title, title_justify="left")
+    for heading in verdicts.HEADINGS:
         table.add_column(heading, justify="right" if heading in {"n", "needed"} else "left")
     for rule in found.rules:
-        table.add_row(
-            rule.name,
-            _found(rule),
-            f"{'≤' if rule.at == 'most' else '≥'} {rule.threshold:g}",
-            str(rule.n),
-            "" if rule.needed_n is None else str(rule.needed_n),
-            "yes" if rule.binds else "no",
-            _coloured(rule.result),
-        )
+        *plain, result = map(Text, verdicts.cells(rule))
+        result.stylize(_COLOUR[rule.result])
+        table.add_row(*plain, result)
     return table
-
-
-def _found(rule: RuleResult) -> str:
-    metric = rule.metric if rule.baseline is None else f"{rule.metric} - {rule.baseline}"
-    if rule.value is None:
-        return f"{metric} not measured"
-    ends = "" if rule.low is None else f" [{rule.low:.4g}, {rule.high:.4g}]"
-    return f"{metric} {rule.value:.4g}{ends}".replace("[", r"\[")
-
-
-def _coloured(result: str) -> str:
-    return f"[{_COLOUR[result]}]{result}[/]"

@@ -15,10 +15,8 @@ from caretune.records import Conversation, ExpertExample
 from caretune.safety.taxonomy import Severity
 
 _HELD_OUT = ("validation", "test")
-_CRISIS = (
-    Severity.HIGH,
-    Severity.IMMINENT,
-)  # the severities that the protocol answers in place of the model
+_CRISIS = (Severity.HIGH, Severity.IMMINENT)
+"""The severities that the protocol answers in place of the model."""
 
 
 class ExpertSet(NamedTuple):
@@ -39,8 +37,9 @@ def draw(rows: Sequence[Conversation], *, seed: int, size: int, crisis_rate: flo
         crisis_rate: Share of them (0..1) wanted from conversations of high or imminent severity.
     """
     held_out = [row for row in rows if row.split in _HELD_OUT]
-    room = Counter({name: len(_families(held_out, name)) // 3 for name in _HELD_OUT})
-    possible = min(size, room.total())
+    families = {(row.split, row.family) for row in held_out}
+    room = {name: sum(split == name for split, _ in families) // 3 for name in _HELD_OUT}
+    possible = min(size, sum(room.values()))
     left = {True: round(possible * crisis_rate)}
     left[False] = possible - left[True]
     drawn: list[Conversation] = []
@@ -55,24 +54,18 @@ def draw(rows: Sequence[Conversation], *, seed: int, size: int, crisis_rate: flo
     return ExpertSet(examples, wanted, _found(drawn))
 
 
-def _families(rows: Sequence[Conversation], split: str) -> set[str | None]:
-    return {row.family for row in rows if row.split == split}
-
-
 def _in_turn(rows: Sequence[Conversation], seed: int) -> list[Conversation]:
     """Return one row a family, so ordered that every scenario comes up before any comes twice."""
-    ranked = sorted(rows, key=lambda row: digest.sha256_value([seed, "expert", row.id]))
-    seen: set[str | None] = set()
-    turns: Counter[tuple[bool, str]] = Counter()
-    placed: list[tuple[int, Conversation]] = []
-    for row in ranked:
-        if row.family in seen:
-            continue
-        seen.add(row.family)
+    first_of: dict[str | None, Conversation] = {}
+    for row in sorted(rows, key=lambda row: digest.sha256_value([seed, "expert", row.id])):
+        first_of.setdefault(row.family, row)
+    before: Counter[tuple[bool, str]] = Counter()
+    turn: dict[str, int] = {}
+    for row in first_of.values():
         kind = (_is_crisis(row), _scenario(row))
-        placed.append((turns[kind], row))
-        turns[kind] += 1
-    return [row for _, row in sorted(placed, key=lambda turn: turn[0])]
+        turn[row.id] = before[kind]
+        before[kind] += 1
+    return sorted(first_of.values(), key=lambda row: turn[row.id])
 
 
 def _example(row: Conversation, seed: int) -> ExpertExample:
@@ -98,8 +91,8 @@ def _found(drawn: Sequence[Conversation]) -> dict[str, Any]:
         "examples": len(drawn),
         "crisis": crisis,
         "other": len(drawn) - crisis,
-        "families": dict(sorted(Counter(str(row.split) for row in drawn).items())),
-        "scenarios": dict(sorted(Counter(_scenario(row) for row in drawn).items())),
+        "families": Counter(str(row.split) for row in drawn),
+        "scenarios": Counter(map(_scenario, drawn)),
     }
 
 

@@ -7,7 +7,7 @@ The author is no link: in counsel_chat it would join 2,123 of 2,129 answers.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -28,10 +28,10 @@ _MIN_WORDS = 8
 
 
 class View(NamedTuple):
-    """What rows are compared by: hashes of word 3-grams, and the rows (positions) that have them."""
+    """What rows are compared by: hashes of word 3-grams, and the rows that have them."""
 
     grams: NDArray[np.uint64]
-    rows: list[int]
+    rows: list[Conversation]
 
 
 def words(text: str) -> list[str]:
@@ -57,7 +57,7 @@ def views(rows: Sequence[Conversation]) -> list[View]:
     words share a view.
     """
     found: dict[bytes, View] = {}
-    for position, row in enumerate(rows):
+    for row in rows:
         turns = [(message.role, _hashed(message.content)) for message in row.messages]
         every = [word for _, turn in turns for word in turn]
         client = [word for role, turn in turns for word in turn if role == "user"]
@@ -65,7 +65,7 @@ def views(rows: Sequence[Conversation]) -> list[View]:
             if len(side) >= least:
                 grams = _grams(side)
                 name = hashlib.blake2b(grams.tobytes(), digest_size=16).digest()
-                found.setdefault(name, View(grams, [])).rows.append(position)
+                found.setdefault(name, View(grams, [])).rows.append(row)
     return list(found.values())
 
 
@@ -85,17 +85,29 @@ def assign(
         permutations: MinHash permutations.
         seed: Chooses the permutations.
     """
-    groups = _Groups(len(rows))
-    seen: dict[tuple[str, str], int] = {}
-    for position, row in enumerate(rows):
+    groups = _Groups(row.id for row in rows)
+    seen: dict[tuple[str, str], str] = {}
+    for row in rows:
         for link in _links(row):
-            groups.join(position, seen.setdefault(link, position))
+            groups.join(row.id, seen.setdefault(link, row.id))
     compared = views(rows)
     for view in compared:
-        for position in view.rows:
-            groups.join(view.rows[0], position)
-    _join_near(groups, compared, least=least, permutations=permutations, seed=seed)
-    return groups.names([row.id for row in rows])
+        for row in view.rows:
+            groups.join(view.rows[0].id, row.id)
+    checked: set[tuple[int, int]] = set()
+    likely = least - minhash.slack(permutations)
+    signed = minhash.signatures((view.grams for view in compared), permutations, f"families {seed}")
+    for pairs in minhash.candidates(signed, BAND):
+        kept = pairs.estimate >= likely
+        for pair in zip(pairs.first[kept].tolist(), pairs.second[kept].tolist(), strict=True):
+            one, two = compared[pair[0]], compared[pair[1]]
+            first, second = one.rows[0].id, two.rows[0].id
+            if pair in checked or groups.find(first) == groups.find(second):
+                continue
+            checked.add(pair)
+            if likeness(one, two) >= least:
+                groups.join(first, second)
+    return {row.id: groups.find(row.id) for row in rows}
 
 
 def _links(row: Conversation) -> Iterator[tuple[str, str]]:
@@ -108,45 +120,21 @@ def _links(row: Conversation) -> Iterator[tuple[str, str]]:
         yield "persona", " ".join(words(f"{row.client.age_band} {row.client.background}"))
 
 
-def _join_near(
-    groups: "_Groups", compared: Sequence[View], *, least: float, permutations: int, seed: int
-) -> None:
-    checked: set[tuple[int, int]] = set()
-    likely = least - minhash.slack(permutations)
-    signed = minhash.signatures((view.grams for view in compared), permutations, f"families {seed}")
-    for pairs in minhash.candidates(signed, BAND):
-        kept = pairs.estimate >= likely
-        for pair in zip(pairs.first[kept].tolist(), pairs.second[kept].tolist(), strict=True):
-            one, two = (compared[view] for view in pair)
-            if pair in checked or groups.find(one.rows[0]) == groups.find(two.rows[0]):
-                continue
-            checked.add(pair)
-            if likeness(one, two) >= least:
-                groups.join(one.rows[0], two.rows[0])
-
-
 class _Groups:
-    """Union-find over positions."""
+    """Union-find over row ids; the smallest id of a group stands for it."""
 
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._parent = {name: name for name in ids}
 
-    def find(self, position: int) -> int:
-        while self._parent[position] != position:
-            self._parent[position] = self._parent[self._parent[position]]
-            position = self._parent[position]
-        return position
+    def find(self, name: str) -> str:
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
 
-    def join(self, one: int, two: int) -> None:
+    def join(self, one: str, two: str) -> None:
         one, two = self.find(one), self.find(two)
         self._parent[max(one, two)] = min(one, two)
-
-    def names(self, ids: Sequence[str]) -> dict[str, str]:
-        smallest: dict[int, str] = {}
-        for position, name in enumerate(ids):
-            root = self.find(position)
-            smallest[root] = min(name, smallest.get(root, name))
-        return {name: smallest[self.find(position)] for position, name in enumerate(ids)}
 
 
 def _hashed(text: str) -> list[int]:

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -23,6 +23,7 @@ from caretune.errors import SourceError
 from caretune.lineage import identity, ledger
 from caretune.lineage.ledger import Edge
 from caretune.records import BadRow, Conversation, Message, Role
+from caretune.safety.chain import Redactor
 
 PUBLIC_PERSON_KEY = "caretune"
 """Key of the person hashes where the environment gives none: anybody can make these hashes."""
@@ -31,22 +32,6 @@ _STAGE = "ingest"
 _PERSON_HEX = 32
 _ROLE_WORD = re.compile("[a-z_]{1,20}")
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
-_COUNTED = ("source", "domain", "difficulty", "severity", "license")
-
-
-class Span(Protocol):
-    """One piece of personal data that was replaced."""
-
-    @property
-    def type(self) -> str:
-        """Its kind, such as `EMAIL`."""
-
-
-class Redactor(Protocol):
-    """Replaces personal data; placeholders are consistent over all texts of one redactor."""
-
-    def redact(self, text: str) -> tuple[str, Sequence[Span]]:
-        """Return the text with typed placeholders, and what was replaced."""
 
 
 class Door:
@@ -66,11 +51,8 @@ class Door:
         self._person_key = person_key.encode()
         self._max_bad_rate = max_bad_rate
         self._read: list[str] = []
-        self._written: set[str] = set()
-        self._persons: set[str] = set()
+        self._written: dict[str, Conversation] = {}
         self._pii: Counter[str] = Counter()
-        self._messages: Counter[str] = Counter()
-        self._rows: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
 
     def rows(self, sources: Sequence[Source]) -> Iterator[Conversation]:
         """Yield the corpus rows of all sources, in the order of the sources and of their lines.
@@ -86,20 +68,27 @@ class Door:
             data_source.check_bytes(source)
         for source in sources:
             yield from self._source(source)
-        ledger.check_conserved(self.edges, self._read, self._written)
+        ledger.check_conserved(self.edges, self._read, self._written.keys())
 
     def figures(self, summary: ledger.Summary) -> dict[str, Any]:
         """Return the figures of all rows let in; `unlabelled` counts the rows without that field.
 
         `pii` counts what was replaced, by type; it is null where redaction is off.
         """
-        counts = {name: dict(sorted(count.items())) for name, count in self._rows.items()}
+        rows = self._written.values()
         return {
-            "rows": {"total": len(self._written), **counts},
-            "messages": dict(sorted(self._messages.items())),
-            "persons": len(self._persons),
+            "rows": {
+                "total": len(rows),
+                "source": records.count(row.source for row in rows),
+                "domain": records.count(row.domain for row in rows),
+                "difficulty": records.count(row.difficulty for row in rows),
+                "severity": records.count(map(records.crisis_severity, rows)),
+                "license": records.count(row.license for row in rows),
+            },
+            "messages": Counter(message.role for row in rows for message in row.messages),
+            "persons": len({row.person for row in rows} - {None}),
             "exits": summary.exits,
-            "pii": dict(sorted(self._pii.items())) if self._redactor else None,
+            "pii": self._pii if self._redactor else None,
             "ledger": summary,
         }
 
@@ -110,15 +99,16 @@ class Door:
             name = f"{source.name}:{line}"
             self._read.append(name)
             row = raw if isinstance(raw, BadRow) else self._conversation(source, line, raw)
-            if isinstance(row, Conversation) and row.id not in self._written:
-                self.edges.append(Edge(_STAGE, name, to=row.id))
-                yield self._admit(row)
-                continue
             if isinstance(row, BadRow):
                 bad.append(row)
                 way, problem = row.exit, row.problem
-            else:
+            elif row.id in self._written:
                 way, problem = "duplicate", f"same messages as {row.id}"
+            else:
+                self.edges.append(Edge(_STAGE, name, to=row.id))
+                self._written[row.id] = self._redacted(row)
+                yield self._written[row.id]
+                continue
             where = f"{source.path.name} line {line}"
             self.edges.append(Edge(_STAGE, name, exit=way, detail=f"{where}: {problem}"))
         self._check_rate(source, len(self._read) - before, bad)
@@ -149,27 +139,13 @@ class Door:
         text = f"{source}\n{' '.join(records.normalise_text(name).casefold().split())}"
         return hmac.new(self._person_key, text.encode(), hashlib.sha256).hexdigest()[:_PERSON_HEX]
 
-    def _admit(self, row: Conversation) -> Conversation:
-        self._written.add(row.id)
-        self._messages.update(message.role for message in row.messages)
-        labels = {
-            "source": row.source,
-            "domain": row.domain,
-            "difficulty": row.difficulty,
-            "severity": records.crisis_severity(row),
-            "license": row.license,
-        }
-        for name, word in labels.items():
-            self._rows[name][word or "unlabelled"] += 1
-        if row.person is not None:
-            self._persons.add(row.person)
-        return row if self._redactor is None else self._redact(row, self._redactor())
-
-    def _redact(self, row: Conversation, redactor: Redactor) -> Conversation:
-        messages: list[Message] = []
+    def _redacted(self, row: Conversation) -> Conversation:
+        if self._redactor is None:
+            return row
+        redactor, messages = self._redactor(), []
         for message in row.messages:
             text, spans = redactor.redact(message.content)
-            self._pii.update(str(span.type) for span in spans)
+            self._pii.update(span.type for span in spans)
             messages.append(msgspec.structs.replace(message, content=text))
         return msgspec.structs.replace(row, messages=messages)
 
@@ -180,8 +156,8 @@ class Door:
                 f"params.ingest.sources.{source.name}.enabled to false."
             )
         if len(bad) > self._max_bad_rate * rows:
-            exits = Counter(row.exit for row in bad)
-            listed = ", ".join(f"{count} {name}" for name, count in sorted(exits.items()))
+            exits = sorted(Counter(row.exit for row in bad).items())
+            listed = ", ".join(f"{count} {name}" for name, count in exits)
             raise SourceError(
                 f"{source.path}: {len(bad)} of {rows} rows are bad ({listed}), more than "
                 f"params.ingest.max_bad_rate {self._max_bad_rate} allows; the first is line "

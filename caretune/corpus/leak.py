@@ -72,10 +72,11 @@ def prove(
 def _worst(rows: Sequence[Conversation], permutations: int, label: str) -> Pair:
     compared = families.views(rows)
     for view in compared:
-        homes = {rows[position].split: position for position in view.rows}
-        if len(homes) > 1:
-            return _pair(rows, 1.0, *sorted(homes.values())[:2])
-    home = np.array([str(rows[view.rows[0]].split) for view in compared])
+        first = view.rows[0]
+        other = next((row for row in view.rows if row.split != first.split), None)
+        if other is not None:
+            return _pair(1.0, first, other)
+    home = np.array([str(view.rows[0].split) for view in compared])
     signed = minhash.signatures((view.grams for view in compared), permutations, label)
     best, found, checked = 0.0, Pair(0.0, [], []), set()
     for pairs in minhash.candidates(signed, families.BAND):
@@ -87,11 +88,9 @@ def _worst(rows: Sequence[Conversation], permutations: int, label: str) -> Pair:
             checked.add(pair)
             one, two = compared[pair[0]], compared[pair[1]]
             if (like := families.likeness(one, two)) > best:
-                best, found = like, _pair(rows, like, one.rows[0], two.rows[0])
+                best, found = like, _pair(like, one.rows[0], two.rows[0])
     return found
 
 
-def _pair(rows: Sequence[Conversation], similarity: float, one: int, two: int) -> Pair:
-    first, second = rows[one], rows[two]
-    splits = [str(first.split), str(second.split)]
-    return Pair(round(similarity, 6), [first.id, second.id], splits)
+def _pair(similarity: float, one: Conversation, two: Conversation) -> Pair:
+    return Pair(round(similarity, 6), [one.id, two.id], [str(one.split), str(two.split)])

@@ -37,11 +37,8 @@ def signatures(
     """
     drawn = np.frombuffer(hashlib.shake_256(label.encode()).digest(8 * permutations), "<u4")
     factor, shift = drawn[:permutations] | np.uint32(1), drawn[permutations:]
-    signed = [
-        (items.astype(np.uint32)[:, None] * factor + shift).min(
-            axis=0
-        )  # (items, perms) -> (perms,)
-        for items in sets
+    signed = [  # (items, permutations) -> (permutations,)
+        (items.astype(np.uint32)[:, None] * factor + shift).min(axis=0) for items in sets
     ]
     return np.array(signed, dtype=np.uint32).reshape(-1, permutations)
 

@@ -7,37 +7,25 @@ is still risk; each assistant turn is read against what it answers.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from caretune import records
 from caretune.lineage import digest, ledger
-from caretune.records import Conversation, Crisis, FilterLabels, Message
+from caretune.records import Conversation, Crisis, FilterLabels
+from caretune.safety.chain import Chain
 from caretune.safety.decision import Decision
 from caretune.safety.taxonomy import Severity, severity_rank
 
-STAGE = "safety-label"
-
-
-class Filters(Protocol):
-    """The part of the filter chain that labels rows."""
-
-    @property
-    def digest(self) -> str:
-        """Return the sha256 of the bundle."""
-
-    def scan_message(self, text: str, role: str = "user", context: str | None = None) -> Decision:
-        """Return the decision on one message."""
-
-    def scan_turns(self, turns: Sequence[Message]) -> Decision:
-        """Return the decision on a sequence of turns."""
+_STAGE = "safety-label"
 
 
 class Labelled(NamedTuple):
     """One row after the stage: labelled, or left out by a named exit."""
 
     row: Conversation
-    exit: Literal["", "not_sampled", "unsafe_reply"]
+    exit: Literal["", "unsafe_reply"]
 
 
 class Sample(NamedTuple):
@@ -55,8 +43,8 @@ def sample(children: Sequence[Conversation], rate: float, seed: int) -> Sample:
         rate: 0.0 = none, 1.0 = all.
         seed: Seed of the rank; a child's rank does not depend on the other children.
     """
-    ranked = sorted(child.id for child in children)
-    ranked.sort(key=lambda child: digest.sha256_value([seed, child]))
+    ids = (child.id for child in children)
+    ranked = sorted(ids, key=lambda name: digest.sha256_value([seed, name]))
     taken = set(ranked[: int(rate * len(ranked))])
     return Sample(
         [child for child in children if child.id in taken],
@@ -65,7 +53,7 @@ def sample(children: Sequence[Conversation], rate: float, seed: int) -> Sample:
 
 
 def label(
-    row: Conversation, filters: Filters, *, drop_unsafe_replies: bool, max_toxic_reply_score: float
+    row: Conversation, filters: Chain, *, drop_unsafe_replies: bool, max_toxic_reply_score: float
 ) -> Labelled:
     """Put the filters' labels on a row.
 
@@ -92,15 +80,8 @@ def label(
 
 def edges(labelled: Iterable[Labelled], left: Iterable[Conversation]) -> list[ledger.Edge]:
     """Return the ledger: a row stays itself, or leaves as not_sampled or unsafe_reply."""
-    return [
-        *(
-            ledger.Edge(STAGE, row.id, exit=left_by)
-            if left_by
-            else ledger.Edge(STAGE, row.id, row.id)
-            for row, left_by in labelled
-        ),
-        *(ledger.Edge(STAGE, row.id, exit="not_sampled") for row in left),
-    ]
+    ways = [*((row.id, way) for row, way in labelled), *((row.id, "not_sampled") for row in left)]
+    return [ledger.Edge(_STAGE, name, to="" if way else name, exit=way) for name, way in ways]
 
 
 def figures(labelled: Sequence[Labelled], left: Sequence[Conversation]) -> dict[str, Any]:
@@ -116,70 +97,50 @@ def figures(labelled: Sequence[Labelled], left: Sequence[Conversation]) -> dict[
         for row in rows
         if row.gold is not None and row.gold.crisis is not None and row.filter is not None
     ]
+    labels = [row.filter for row in rows if row.filter is not None]
     scored = [pair for pair in both if Severity.UNSCORED not in pair]
-    table: dict[str, Counter[str]] = {}
-    for gold, found in both:
-        table.setdefault(gold, Counter())[found] += 1
     return {
-        "rows": _counts(row.split for row in rows),
-        "exits": {**_counts(e for _, e in labelled if e), "not_sampled": len(left)},
-        "domains": _counts(row.domain for row in rows),
-        "gold_filter": {gold: dict(sorted(row.items())) for gold, row in sorted(table.items())},
+        "rows": records.count(row.split for row in rows),
+        "exits": {**Counter(way for _, way in labelled if way), "not_sampled": len(left)},
+        "domains": records.count((row.domain for row in rows), "unknown"),
+        "gold_filter": records.cross_count(both),
         "n": len(scored),
         "unscored": len(both) - len(scored),
         "agreement_rate": _rate(gold == found for gold, found in scored),
         "within_one_step_rate": _rate(
             abs(severity_rank(gold) - severity_rank(found)) <= 1 for gold, found in scored
         ),
-        "filter_severity": _counts(_severity(row) for row in rows),
-        **_findings(rows),
+        "filter_severity": Counter(map(_severity, rows)),
+        "bias": Counter(kind for found in labels for kind in found.bias),
+        "inappropriate": Counter(kind for found in labels for kind in found.inappropriate),
+        "pii": Counter(kind for found in labels for kind in found.pii),
+        "toxic": sum(found.toxic for found in labels),
         **_kinship(rows),
     }
 
 
 def _labels(client: Decision, replies: Sequence[Decision], bundle: str) -> FilterLabels:
-    decisions = [client, *replies]
-    crisis = client.crisis
+    decisions, crisis = [client, *replies], client.crisis
+    fitness = [reply.appropriateness for reply in replies if reply.appropriateness is not None]
     return FilterLabels(
         crisis=Crisis(
-            types=sorted(map(str, crisis.types)),
-            severity=str(crisis.severity),
-            timeline=str(crisis.timeline),
-            protective=sorted(map(str, crisis.protective)),
+            sorted(crisis.types), crisis.severity, crisis.timeline, sorted(crisis.protective)
         ),
-        bias=sorted({str(kind) for decision in decisions for kind in decision.bias.types}),
+        bias=sorted({kind for decision in decisions for kind in decision.bias.types}),
         toxic=any(decision.toxicity.toxic for decision in decisions),
-        inappropriate=sorted(
-            {
-                str(reply.appropriateness.violation)
-                for reply in replies
-                if reply.appropriateness is not None and not reply.appropriateness.appropriate
-            }
-        ),
-        pii=dict(sorted(Counter(str(s.type) for d in decisions for s in d.pii).items())),
+        inappropriate=sorted({found.violation for found in fitness if not found.appropriate}),
+        pii=Counter(span.type for decision in decisions for span in decision.pii),
         digest=bundle,
     )
 
 
-def _findings(rows: Iterable[Conversation]) -> dict[str, Any]:
-    labels = [row.filter for row in rows if row.filter is not None]
-    return {
-        "bias": _counts(kind for found in labels for kind in found.bias),
-        "inappropriate": _counts(kind for found in labels for kind in found.inappropriate),
-        "pii": _counts(kind for found in labels for kind in found.pii),
-        "toxic": sum(found.toxic for found in labels),
-    }
-
-
 def _kinship(rows: Sequence[Conversation]) -> dict[str, Any]:
     """Compare the filters' severity of each child with that of its parent, where both are scored."""
-    by_id = {row.id: row for row in rows}
-    pairs = [
-        (severity_rank(_severity(by_id[row.parent])), severity_rank(_severity(row)))
-        for row in rows
-        if row.parent in by_id
-        and Severity.UNSCORED not in (_severity(row), _severity(by_id[row.parent]))
-    ]
+    ranks = {
+        row.id: severity_rank(_severity(row)) for row in rows if _severity(row) != Severity.UNSCORED
+    }
+    family = [(row.parent, row.id) for row in rows if row.parent is not None]
+    pairs = [(ranks[up], ranks[own]) for up, own in family if up in ranks and own in ranks]
     return {
         "children_compared": len(pairs),
         "children_same_severity_rate": _rate(before == after for before, after in pairs),
@@ -189,10 +150,6 @@ def _kinship(rows: Sequence[Conversation]) -> dict[str, Any]:
 
 def _severity(row: Conversation) -> str:
     return row.filter.crisis.severity if row.filter is not None else Severity.UNSCORED
-
-
-def _counts(words: Iterable[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(word or "unknown" for word in words).items()))
 
 
 def _rate(hits: Iterable[bool]) -> float | None:

@@ -48,17 +48,14 @@ def check_bytes(source: Source) -> None:
     """
     field = f"params.ingest.sources.{source.name}"
     if not source.path.is_file():
-        raise SourceError(f"{source.path}: no such file, named in {field}.path. {_remedy(source)}")
+        remedy = f"Put it there, or set {field}.enabled to false."
+        if source.url is not None:
+            fetch = shlex.join(["dvc", "import-url", source.url, str(source.path)])
+            remedy = f"Fetch it from the project root: {fetch}"
+        raise SourceError(f"{source.path}: no such file, named in {field}.path. {remedy}")
     found = digest.sha256_file(source.path)
     if found != source.sha256:
         raise SourceError(
             f"{source.path}: has sha256 {found}, but {field}.sha256 says {source.sha256}. Restore "
             f"the file; or, where the change is meant, set {field}.sha256 to {found}"
         )
-
-
-def _remedy(source: Source) -> str:
-    if source.url is None:
-        return f"Put it there, or set params.ingest.sources.{source.name}.enabled to false."
-    fetch = ["dvc", "import-url", source.url, str(source.path)]
-    return f"Fetch it from the project root: {shlex.join(fetch)}"

@@ -95,8 +95,8 @@ def figures(rows: Sequence[Conversation]) -> dict[str, Any]:
         "rows": len(rows),
         "families": len(families),
         "largest_family": max(families.values(), default=0),
-        "domain": _count(row.domain for row in rows),
-        "severity": _count(records.crisis_severity(row) for row in rows),
+        "domain": records.count(row.domain for row in rows),
+        "severity": records.count(map(records.crisis_severity, rows)),
     }
 
 
@@ -114,7 +114,3 @@ def author_overlap(rows: Iterable[Conversation]) -> float | None:
 def _rows(rate: float, total: int) -> int:
     """Return floor(rate * total) of the rate as it is written: 0.15 is 15/100, not a float."""
     return floor(Fraction(str(rate)) * total)
-
-
-def _count(words: Iterable[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(word or "unlabelled" for word in words).items()))

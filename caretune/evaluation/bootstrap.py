@@ -70,13 +70,10 @@ def ratio(sample: Totals, link: Link, plan: Plan, *, share: bool) -> Interval:
     found = _interval([(1, sample)], np.positive, plan, share=share)
     if share:
         found = _hull(found, wilson(found.value, _effective_size(sample, found), plan.confidence))
-    low, high, deviation = found.low, found.high, found.deviation
-    return Interval(
-        _at(link, found.value),
-        None if low is None else _at(link, low),
-        None if high is None else _at(link, high),
-        None if deviation is None else deviation * float(_slope(link, np.asarray(found.value))),
-    )
+    low, high = (end if end is None else float(link(np.asarray(end))) for end in found[1:3])
+    value = np.asarray(found.value)
+    deviation = found.deviation and found.deviation * float(_slope(link, value))
+    return Interval(float(link(value)), low, high, deviation)
 
 
 def difference(
@@ -164,10 +161,6 @@ def _estimate(terms: Sequence[tuple[int, Totals]], link: Link, counts: Floats) -
 
 def _slope(link: Link, value: Floats, step: float = 1e-6) -> Floats:
     return (link(value + step) - link(value - step)) / (2 * step)
-
-
-def _at(link: Link, value: float) -> float:
-    return float(link(np.asarray(value)))
 
 
 def _hull(found: Interval, other: tuple[float, float]) -> Interval:

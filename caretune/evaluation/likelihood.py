@@ -8,10 +8,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from caretune.evaluation.bootstrap import Floats
-from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Definition
 from caretune.model import chat
 from caretune.records import Message
+
+RESPONSE_NLL = Definition(
+    name="response_nll",
+    unit="nats per token",
+    direction="lower",
+    numerator="nll_sum",
+    denominator="tokens",
+    description="Mean negative log-likelihood of assistant tokens, end of turn included.",
+)
+"""Of the authored assistant tokens; 0 = each was certain."""
+PERPLEXITY = RESPONSE_NLL._replace(
+    name="perplexity",
+    unit="tokens",
+    link=np.exp,
+    description="exp of the response NLL, its interval too.",
+)
+"""Among how many equally likely tokens the model wavers; 1 = certain."""
 
 
 class Likelihood(NamedTuple):
@@ -20,36 +36,6 @@ class Likelihood(NamedTuple):
     nll_sum: float | None
     """None where no assistant token is in the model's context: unscored, not 0."""
     tokens: int
-
-
-class ResponseNll(RatioMetric):
-    """Negative log-likelihood of the authored assistant tokens; 0 = each was certain."""
-
-    definition = Definition(
-        name="response_nll",
-        version=1,
-        unit="nats per token",
-        direction="lower",
-        columns={"nll_sum": "float64", "tokens": "int64"},
-        description="Mean negative log-likelihood of assistant tokens, end of turn included.",
-    )
-
-    def parts(self, columns: Columns) -> Parts:
-        """Weigh each conversation by its assistant tokens."""
-        return Parts(*(np.array(columns[name], dtype=np.float64) for name in ("nll_sum", "tokens")))
-
-
-class Perplexity(ResponseNll):
-    """exp(response NLL): among how many equally likely tokens the model wavers; 1 = certain."""
-
-    definition = ResponseNll.definition._replace(
-        name="perplexity", unit="tokens", description="exp of the response NLL, its interval too."
-    )
-
-    @staticmethod
-    def link(ratio: Floats) -> Floats:
-        """Map nats to a number of equally likely tokens."""
-        return np.exp(ratio)
 
 
 def score(

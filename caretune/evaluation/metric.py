@@ -14,70 +14,51 @@ import evaluate
 import numpy as np
 
 from caretune.evaluation import bootstrap
-from caretune.evaluation.bootstrap import Floats, Plan
+from caretune.evaluation.bootstrap import Interval, Link, Plan
 from caretune.evaluation.result import Direction, Result
+
+Columns = Mapping[str, Sequence[Any]]
+"""Column -> one value per item: `family` (text) and the numbers that the metrics name."""
 
 
 class Definition(NamedTuple):
-    """What a metric is called and what its number means; a new meaning takes a new version."""
+    """What a metric is called and what its number means; a new meaning takes a new version.
+
+    Its value is `link(sum of numerators / sum of denominators)`.
+    """
 
     name: str
-    version: int
     unit: str
     direction: Direction
-    columns: Mapping[str, str]
-    """Column -> Arrow type; numbers and bools may be null, strings not (`evaluate` forbids it)."""
+    numerator: str
+    """Column of each item's part in the ratio; null = the item could not be scored."""
+    denominator: str
+    """Column of each item's weight; 0 under a number = the metric does not apply to the item."""
     description: str
     share: bool = False
     """True where the value is a share of items, 0..1."""
-
-
-Columns = Mapping[str, Sequence[Any]]
-"""Column -> one value per item."""
-
-
-class Parts(NamedTuple):
-    """Each item's share in the ratio, both of shape (items,).
-
-    A NaN numerator is an item that could not be scored; a zero denominator under a number is one
-    that the metric does not apply to.
-    """
-
-    numerators: Floats
-    denominators: Floats
+    link: Link = np.positive
+    """Maps the ratio to the metric's unit."""
+    version: int = 1
 
 
 class RatioMetric(evaluate.Metric):
-    """A metric whose value is `link(sum of numerators / sum of denominators)`.
+    """A definition as a module of `evaluate`.
 
     Args:
+        definition: What to compute.
         cache_dir: A temporary folder for what `evaluate` writes.
     """
 
-    definition: Definition
-
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, definition: Definition, cache_dir: Path) -> None:
+        self.definition = definition
         super().__init__(
-            config_name=self.definition.name, cache_dir=str(cache_dir), keep_in_memory=True, seed=0
+            config_name=definition.name, cache_dir=str(cache_dir), keep_in_memory=True, seed=0
         )
 
-    def parts(self, columns: Columns) -> Parts:
-        """Return each item's numerator and denominator from the columns that it names."""
-        raise NotImplementedError
-
-    @staticmethod
-    def link(ratio: Floats) -> Floats:
-        """Map the ratio to the metric's unit."""
-        return ratio
-
-    def compare(
-        self, family: Sequence[str], candidate: Parts, baseline: Parts, plan: Plan
-    ) -> Result:
-        """Return candidate minus baseline over the items that both have a score for."""
-        return self._result(family, [candidate, baseline], plan)
-
     def _info(self) -> evaluate.MetricInfo:
-        columns = {"family": "string", **self.definition.columns}
+        numbers = (self.definition.numerator, self.definition.denominator)
+        columns = {"family": "string", **dict.fromkeys(numbers, "float64")}
         return evaluate.MetricInfo(
             description=self.definition.description,
             citation="",
@@ -85,34 +66,40 @@ class RatioMetric(evaluate.Metric):
             features=datasets.Features({k: datasets.Value(v) for k, v in columns.items()}),
         )
 
-    def _compute(self, *, family: Sequence[str], plan: Plan, **columns: Any) -> dict[str, Result]:
-        return {self.definition.name: self._result(family, [self.parts(columns)], plan)}
+    def _compute(self, *, plan: Plan, **columns: Any) -> dict[str, Result]:
+        return {self.definition.name: result(self.definition, [columns], plan)}
 
-    def _result(self, family: Sequence[str], parts: Sequence[Parts], plan: Plan) -> Result:
-        """Return the value of one model, or the difference of two, over items all have scored."""
-        applies = np.any([np.isnan(n) | (d > 0) for n, d in parts], axis=0)
-        scored = np.all([~np.isnan(n) & (d > 0) for n, d in parts], axis=0)
-        kept = [name for name, score in zip(family, scored, strict=True) if score]
-        found = None
-        if kept:
-            first, *second = (bootstrap.totals(kept, n[scored], d[scored]) for n, d in parts)
-            share = self.definition.share
-            found = (
-                bootstrap.difference(first, second[0], self.link, plan, share=share)
-                if second
-                else bootstrap.ratio(first, self.link, plan, share=share)
-            )
-        return Result(
-            name=self.definition.name,
-            version=self.definition.version,
-            unit=self.definition.unit,
-            direction=self.definition.direction,
-            value=found.value if found else None,
-            low=found.low if found else None,
-            high=found.high if found else None,
-            confidence=plan.confidence,
-            n=int(scored.sum()),
-            unscored=int(applies.sum() - scored.sum()),
-            families=len(set(kept)),
-            deviation=found.deviation if found else None,
-        )
+
+def result(definition: Definition, tables: Sequence[Columns], plan: Plan) -> Result:
+    """Return the value of one table, or the first's minus the second's, over items all have scored.
+
+    Args:
+        definition: What to compute.
+        tables: One model's columns, or a candidate's and a baseline's of the same items.
+        plan: How the interval is made.
+    """
+    numbers = (definition.numerator, definition.denominator)
+    parts = [[np.array(table[name], dtype=np.float64) for name in numbers] for table in tables]
+    applies = np.any([np.isnan(n) | (d > 0) for n, d in parts], axis=0)
+    scored = np.all([~np.isnan(n) & (d > 0) for n, d in parts], axis=0)
+    kept = [name for name, score in zip(tables[0]["family"], scored, strict=True) if score]
+    found: dict[str, float | None] = dict.fromkeys(Interval._fields)
+    if kept:
+        first, *second = [bootstrap.totals(kept, n[scored], d[scored]) for n, d in parts]
+        link, share = definition.link, definition.share
+        found = (
+            bootstrap.difference(first, second[0], link, plan, share=share)
+            if second
+            else bootstrap.ratio(first, link, plan, share=share)
+        )._asdict()
+    return Result(
+        name=definition.name,
+        version=definition.version,
+        unit=definition.unit,
+        direction=definition.direction,
+        confidence=plan.confidence,
+        n=int(scored.sum()),
+        unscored=int(applies.sum() - scored.sum()),
+        families=len(set(kept)),
+        **found,
+    )

@@ -1,31 +1,20 @@
 """ROUGE-L: how much of the authored reply a generated one says in the same order."""
 
-import numpy as np
 from rouge_score import rouge_scorer, tokenizers
 
-from caretune.evaluation.metric import Columns, Definition, Parts, RatioMetric
+from caretune.evaluation.metric import Definition
 
 _WORDS = tokenizers.DefaultTokenizer(use_stemmer=False)
 _SCORER = rouge_scorer.RougeScorer(["rougeL"], tokenizer=_WORDS)
-
-
-class RougeL(RatioMetric):
-    """Mean ROUGE-L F-measure (Lin 2004); 1 = the same words in the same order, 0 = none shared."""
-
-    definition = Definition(
-        name="rouge_l",
-        version=1,
-        unit="F-measure",
-        direction="higher",
-        columns={"answered": "bool", "predictions": "string", "references": "string"},
-        description="Longest common subsequence of a reply and the authored one, F-measure.",
-    )
-
-    def parts(self, columns: Columns) -> Parts:
-        """Score each reply; a conversation that was not answered is none of this metric's items."""
-        rows = zip(*(columns[name] for name in self.definition.columns), strict=True)
-        scores = [score(reply, authored) if asked else 0.0 for asked, reply, authored in rows]
-        return Parts(np.array(scores, dtype=float), np.array(columns["answered"], dtype=float))
+ROUGE_L = Definition(
+    name="rouge_l",
+    unit="F-measure",
+    direction="higher",
+    numerator="rouge_l",
+    denominator="answered",
+    description="Longest common subsequence of a reply and the authored one, F-measure.",
+)
+"""Mean F-measure (Lin 2004); 1 = the same words in the same order, 0 = none shared."""
 
 
 def score(reply: str, reference: str) -> float | None:

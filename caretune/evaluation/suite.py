@@ -1,7 +1,7 @@
 """All metrics over all models: from conversations to items, from items to results.
 
-Every result follows from the items (and the authored replies), so that whoever holds items.jsonl
-can compute the figures again without a model.
+Every result follows from the items, so that whoever holds items.jsonl can compute the figures
+again without a model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,44 +12,32 @@ import evaluate
 import torch
 
 from caretune import records
-from caretune.errors import CaretuneError
-from caretune.evaluation import likelihood, replies, rouge
+from caretune.evaluation import diversity, likelihood, metric, replies, rouge
 from caretune.evaluation.bootstrap import Plan
-from caretune.evaluation.diversity import Distinct
-from caretune.evaluation.likelihood import Perplexity, ResponseNll
 from caretune.evaluation.metric import Columns, RatioMetric
-from caretune.evaluation.replies import Share
 from caretune.evaluation.result import Decoding, Item, Result, pair
-from caretune.evaluation.rouge import RougeL
 from caretune.lineage import digest, fingerprint
 from caretune.lineage.fingerprint import Fingerprint
 from caretune.model import generate
 from caretune.model.base import BaseRecord
 from caretune.records import Conversation
 from caretune.safety.chain import Chain
-from caretune.safety.taxonomy import Action
 
 BASE = "base"
 """The untuned model, baseline of every adapter."""
-_SENT = {Action.ALLOW, Action.REDACT}
+_GRAMS = (1, 2)
+METRICS = (
+    likelihood.RESPONSE_NLL,
+    likelihood.PERPLEXITY,
+    rouge.ROUGE_L,
+    *map(diversity.distinct, _GRAMS),
+    *replies.RATES,
+)
 
 
 def select(rows: Sequence[Conversation], count: int, seed: int) -> list[Conversation]:
     """Choose at most `count` conversations to score, ranked by sha256 of (seed, id)."""
     return sorted(rows, key=lambda row: digest.sha256_value([seed, row.id, "score"]))[:count]
-
-
-def metrics(cache_dir: Path) -> list[RatioMetric]:
-    """Build every metric; what `evaluate` writes stays below `cache_dir`."""
-    return [
-        ResponseNll(cache_dir),
-        Perplexity(cache_dir),
-        RougeL(cache_dir),
-        Distinct(1, cache_dir),
-        Distinct(2, cache_dir),
-        *(Share(definition, cache_dir) for definition in replies.shares()),
-        *replies.protocol_shares(cache_dir),
-    ]
 
 
 def circumstances(
@@ -109,31 +97,19 @@ def measure(
     ]
 
 
-def columns(items: Sequence[Item], rows: Sequence[Conversation]) -> dict[str, list[Any]]:
-    """Lay the items of one model out as the columns that the metrics read.
-
-    Args:
-        items: One for each row, in the order of the rows.
-        rows: The conversations, for their authored replies.
-    """
-    checks = [item.decision for item in items]
-    references = [cut.reference if (cut := replies.exchange(row)) else "" for row in rows]
-    return {
+def columns(items: Sequence[Item]) -> dict[str, list[Any]]:
+    """Lay the items of one model out as the columns that the metrics read: no text but ids."""
+    said = [item.reply for item in items]
+    table: dict[str, list[Any]] = {
         "family": [item.family for item in items],
         "nll_sum": [item.nll_sum for item in items],
         "tokens": [item.tokens for item in items],
-        "answered": [item.reply is not None for item in items],
-        "predictions": [item.reply or "" for item in items],
-        "references": references,
-        "severity": [item.severity or "" for item in items],
-        "blocked": [c.action not in _SENT if c else None for c in checks],
-        "pii": [c.pii > 0 if c else None for c in checks],
-        "toxic": [c.toxic if c else None for c in checks],
-        "inappropriate": [
-            None if c is None or c.appropriate is None else not c.appropriate for c in checks
-        ],
-        "protocol": [c.protocol if c else None for c in checks],
+        "answered": [float(reply is not None) for reply in said],
+        "rouge_l": [0.0 if item.reply is None else item.rouge_l for item in items],
     }
+    for n in _GRAMS:
+        table |= diversity.columns(said, n)
+    return table | replies.columns(items)
 
 
 def results(
@@ -144,31 +120,21 @@ def results(
     Args:
         tables: Model -> columns (see `columns`).
         plan: How intervals are made.
-        cache_dir: A temporary folder.
+        cache_dir: A temporary folder; what `evaluate` writes stays below it.
     """
-    combined = evaluate.combine(metrics(cache_dir))
-    try:
-        return {name: combined.compute(**table, plan=plan) for name, table in tables.items()}
-    except ValueError:
-        # Its sentence would quote the replies.
-        raise CaretuneError("the columns do not fit what the metrics read: a fault here") from None
+    combined = evaluate.combine([RatioMetric(definition, cache_dir) for definition in METRICS])
+    return {name: combined.compute(**table, plan=plan) for name, table in tables.items()}
 
 
-def paired(
-    tables: Mapping[str, Columns], plan: Plan, cache_dir: Path
-) -> dict[str, dict[str, Result]]:
+def paired(tables: Mapping[str, Columns], plan: Plan) -> dict[str, dict[str, Result]]:
     """Compute every metric's difference of each adapter to each other model, paired by item.
 
     The tables hold the same conversations in the same order.
     """
-    made = metrics(cache_dir)
-    parts = {name: {m: m.parts(table) for m in made} for name, table in tables.items()}
     return {
         pair(candidate, baseline): {
-            m.definition.name: m.compare(
-                tables[candidate]["family"], parts[candidate][m], parts[baseline][m], plan
-            )
-            for m in made
+            definition.name: metric.result(definition, [tables[candidate], tables[baseline]], plan)
+            for definition in METRICS
         }
         for candidate in tables
         for baseline in tables

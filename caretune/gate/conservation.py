@@ -45,12 +45,20 @@ def read(corpus: Path, split: Path, augmented: Path, labelled: Path, ledgers: Pa
     """
     return Rows(
         corpus=list(records.read(corpus, Conversation)),
-        split=list(_splits(split)),
+        split=list(read_splits(split)),
         experts=list(records.read(split / "expert.jsonl", ExpertExample)),
         augmented=list(records.read(augmented, Conversation)),
-        labelled=list(_splits(labelled)),
+        labelled=list(read_splits(labelled)),
         edges={name: ledger.read(ledgers / f"{name}.jsonl") for name in _STAGES},
     )
+
+
+def read_splits(folder: Path) -> Iterator[Conversation]:
+    """Yield the rows of train, validation and test, each under the split of its file."""
+    for name in _SPLITS:
+        for row in records.read(folder / f"{name}.jsonl", Conversation):
+            # The file decides what is trained on, whatever the row says of itself.
+            yield row if row.split == name else msgspec.structs.replace(row, split=name)
 
 
 def ledger_conserved(rows: Rows) -> RuleResult:
@@ -80,24 +88,12 @@ def crisis_conserved(rows: Rows) -> RuleResult:
     A crisis row has any severity above none by its gold label (the filters' where gold is silent).
     """
     faults = [
-        *_lost("split", rows.corpus, rows.split, rows.edges["split"]),
-        *_lost(
-            "safety_label",
-            [*rows.split, *rows.augmented],
-            rows.labelled,
-            rows.edges["safety_label"],
-        ),
+        *_lost(rows, "split", rows.corpus, rows.split),
+        *_lost(rows, "safety_label", [*rows.split, *rows.augmented], rows.labelled),
         *_milder_children(rows),
     ]
     at_risk = sum(_risk(row) > 0 for row in rows.corpus)
     return rules.faultless("crisis_conserved", "crisis_rows_lost", faults, at_risk)
-
-
-def _splits(folder: Path) -> Iterator[Conversation]:
-    for name in _SPLITS:
-        for row in records.read(folder / f"{name}.jsonl", Conversation):
-            # The file decides what is trained on, whatever the row says of itself.
-            yield row if row.split == name else msgspec.structs.replace(row, split=name)
 
 
 def _ids(rows: Iterable[Conversation]) -> list[str]:
@@ -109,12 +105,9 @@ def _risk(row: Conversation) -> int:
 
 
 def _lost(
-    stage: str,
-    before: Sequence[Conversation],
-    after: Sequence[Conversation],
-    edges: Sequence[Edge],
+    rows: Rows, stage: str, before: Sequence[Conversation], after: Sequence[Conversation]
 ) -> Iterator[str]:
-    left = {edge.source for edge in edges if edge.to != edge.source}
+    left = {edge.source for edge in rows.edges[stage] if edge.to != edge.source}
     found = {row.id: row for row in after}
     for row in before:
         if not _risk(row):

@@ -140,14 +140,11 @@ def high_risk_items(items: Sequence[Item], least: int, level: str) -> RuleResult
 
 
 def subjects(
-    base: Path, adapter: Path, filters: Path, split: Path, items: Path, metrics: Path
+    base: Path, adapter: Path, filters: Path, split: Path, evaluation: Path
 ) -> dict[str, str]:
     """Return the sha256 of everything that is judged, as verdict.json names it."""
-    return {
-        "base": digest.sha256_folder(base),
-        "adapter": digest.sha256_folder(adapter),
-        "filters": digest.sha256_folder(filters),
-        "split": digest.sha256_folder(split),
-        "items": digest.sha256_file(items),
-        "metrics": digest.sha256_file(metrics),
+    folders = {"base": base, "adapter": adapter, "filters": filters, "split": split}
+    return {name: digest.sha256_folder(folder) for name, folder in folders.items()} | {
+        "items": digest.sha256_file(evaluation / "items.jsonl"),
+        "metrics": digest.sha256_file(evaluation / "metrics.json"),
     }

@@ -12,6 +12,8 @@ from caretune.lineage.fingerprint import Fingerprint
 Outcome = Literal["pass", "fail", "inconclusive"]
 LEVELS = ("rehearsal", "staging", "production")
 """Lowest first; a verdict for one level holds at those before it too."""
+HEADINGS = ("rule", "found", "wanted", "n", "needed", "binds", "result")
+"""What `cells` are, in order."""
 
 
 class RuleResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,3 +121,24 @@ def check_subjects(verdict: Verdict, found: Mapping[str, str]) -> None:
                 f"{name} here has sha256 {sha256[:12]}, but the verdict judged {judged[:12]}. Run "
                 "`dvc repro gate`."
             )
+
+
+def cells(rule: RuleResult) -> list[str]:
+    """Return a rule as the cells of a table, in the order of `HEADINGS`."""
+    metric = rule.metric if rule.baseline is None else f"{rule.metric} - {rule.baseline}"
+    return [
+        rule.name,
+        f"{metric} {interval(rule.value, rule.low, rule.high)}",
+        f"{'≤' if rule.at == 'most' else '≥'} {rule.threshold:g}",
+        str(rule.n),
+        "" if rule.needed_n is None else str(rule.needed_n),
+        "yes" if rule.binds else "no",
+        rule.result,
+    ]
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """Return `value [low, high]` with four digits; nothing measured is said in words."""
+    if value is None:
+        return "not measured"
+    return f"{value:.4g}" + ("" if low is None or high is None else f" [{low:.4g}, {high:.4g}]")

@@ -1,21 +1,14 @@
-"""Canonical JSON and sha256 digests: the only place where bytes become names."""
+"""sha256 digests of bytes, files and canonical JSON: the only place where bytes become names."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from caretune import records
 from caretune.errors import LineageError
 
-_CHUNK_BYTES = 1 << 20
-_IGNORED = ("__pycache__", ".gitignore")
-
-
-def canonical(value: Any) -> bytes:
-    """Encode a value as canonical JSON: sorted keys, UTF-8, no spaces."""
-    return msgspec.json.encode(value, order="sorted")
+_IGNORED = {"__pycache__", ".gitignore"}
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -25,11 +18,11 @@ def sha256_bytes(data: bytes) -> str:
 
 def sha256_value(value: Any) -> str:
     """Return the sha256 of a value's canonical JSON, in hex."""
-    return sha256_bytes(canonical(value))
+    return sha256_bytes(records.encode(value))
 
 
 def sha256_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex, read in pieces of 1 MiB.
+    """Return the sha256 of a file's bytes, in hex, read piece by piece.
 
     Raises:
         LineageError: There is no such file.
@@ -38,11 +31,8 @@ def sha256_file(path: Path) -> str:
         raise LineageError(
             f"{path}: no such file to hash. Run `dvc repro` or `dvc checkout` first."
         )
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_files(folder: Path) -> dict[str, str]:
@@ -54,7 +44,7 @@ def folder_files(folder: Path) -> dict[str, str]:
     files = {
         path.relative_to(folder).as_posix(): sha256_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not set(_IGNORED) & set(path.relative_to(folder).parts)
+        if path.is_file() and _IGNORED.isdisjoint(path.relative_to(folder).parts)
     }
     if not files:
         raise LineageError(f"{folder}: no files to hash. Run `dvc repro` or `dvc checkout` first.")

@@ -62,7 +62,7 @@ def summarise(edges: list[Edge]) -> Summary:
         stage=edges[0].stage if edges else "",
         rows_read=len({edge.source for edge in edges}),
         rows_written=len({edge.to for edge in edges if edge.to}),
-        exits=dict(sorted(Counter(edge.exit for edge in edges if edge.exit).items())),
+        exits=dict(Counter(edge.exit for edge in edges if edge.exit)),
         root=merkle.root([records.encode(edge) for edge in edges]),
     )
 
@@ -83,11 +83,7 @@ def unaccounted(
         *(f"{row} came from nowhere" for row in sorted(written.keys() - ends)),
         *(f"{row} has an edge but was never read" for row in sorted(begins - read_once)),
         *(f"{row} has an edge but was never written" for row in sorted(ends - written.keys())),
-        *(
-            f"{row} was written {times} times"
-            for row, times in sorted(written.items())
-            if times > 1
-        ),
+        *(f"{row} was written {n} times" for row, n in sorted(written.items()) if n > 1),
     ]
 
 

@@ -111,13 +111,10 @@ def _seal(manifest: Manifest) -> str:
 
 def _parts(files: Mapping[str, str]) -> dict[str, str]:
     """Return the digests of the parts, as sha256_folder of each folder would give them."""
-    folders = {
-        part: {
-            name.removeprefix(f"{part}/"): sha256
-            for name, sha256 in files.items()
-            if name.startswith(f"{part}/")
-        }
-        for part in PARTS
-    }
-    found = {part: digest.sha256_value(inner) for part, inner in folders.items() if inner}
+    folders: dict[str, dict[str, str]] = {}
+    for name, sha256 in files.items():
+        part, _, inner = name.partition("/")
+        if inner and part in PARTS:
+            folders.setdefault(part, {})[inner] = sha256
+    found = {part: digest.sha256_value(inner) for part, inner in folders.items()}
     return found | ({"verdict": files[VERDICT]} if VERDICT in files else {})

@@ -24,14 +24,11 @@ def configure(
     *,
     rank: int,
     experts: Sequence[str],
-    top_k: int,
     shared_experts: int,
-    load_balance_weight: float,
-    z_weight: float,
-    domain_weight: float,
     alpha_per_rank: float,
     dropout: float,
     target_modules: Sequence[str],
+    **router: Any,
 ) -> Config:
     """Configure a MoE-LoRA, or the plain LoRA of the same total rank to compare it with.
 
@@ -39,38 +36,29 @@ def configure(
         kind: `moe_lora` or `lora`; the latter takes no more than the total rank from the experts.
         rank: Rank of each expert.
         experts: Name of each expert; a row's domain picks the one that its tokens should take.
-        top_k: Experts a token uses.
         shared_experts: Experts that every token uses.
-        load_balance_weight: Weight of the load-balance loss.
-        z_weight: Weight of the router z-loss.
-        domain_weight: Weight of the router's cross-entropy against the row's domain.
         alpha_per_rank: Scale of the update.
         dropout: Share of a layer's inputs zeroed in training.
         target_modules: Linear layers that get an adapter.
+        router: `top_k` and the weights of the router's losses, as MoeLoraConfig names them.
     """
+    total = rank if kind == "moe_lora" else (len(experts) + shared_experts) * rank
+    shape: dict[str, Any] = {
+        "task_type": "CAUSAL_LM",
+        "r": total,
+        "lora_alpha": alpha_per_rank * total,
+        "lora_dropout": dropout,
+        "target_modules": list(target_modules),
+    }
     if kind == "lora":
-        total = (len(experts) + shared_experts) * rank
-        return LoraConfig(
-            task_type="CAUSAL_LM",
-            r=total,
-            lora_alpha=cast(int, alpha_per_rank * total),  # PEFT computes with fractions too
-            lora_dropout=dropout,
-            target_modules=list(target_modules),
-        )
+        return LoraConfig(**shape)
     register()
     return MoeLoraConfig(
-        task_type="CAUSAL_LM",
-        r=rank,
+        **shape,
+        **router,
         num_experts=len(experts),
-        top_k=top_k,
         num_shared_experts=shared_experts,
-        lora_alpha=alpha_per_rank * rank,
-        lora_dropout=dropout,
-        load_balance_weight=load_balance_weight,
-        z_weight=z_weight,
-        domain_weight=domain_weight,
         expert_names=list(experts),
-        target_modules=list(target_modules),
     )
 
 

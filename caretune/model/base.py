@@ -142,6 +142,7 @@ def load(folder: Path) -> Loaded:
     weights = _verified(folder, record)
     device = _device(record)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer.padding_side = "right"  # some checkpoints' own is left; training pads on the right
     model: Any = AutoModelForCausalLM.from_pretrained(
         weights, dtype=getattr(torch, record.dtype), local_files_only=True, use_safetensors=True
     )

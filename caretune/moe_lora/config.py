@@ -21,7 +21,7 @@ class MethodName(str):
         return str(self)
 
 
-MOELORA = MethodName("MOELORA")
+MOELORA: Any = MethodName("MOELORA")  # PEFT types its tables by its own enum
 
 
 def with_sorted_sets(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Makes MoE-LoRA known to PEFT; import this module wherever such an adapter is built or loaded."""
 
-from typing import Any
-
 from peft.mapping import (
     PEFT_TYPE_TO_CONFIG_MAPPING,
     PEFT_TYPE_TO_PREFIX_MAPPING,
@@ -17,13 +15,9 @@ def register() -> None:
 
     PEFT's own `register_peft_method` takes only names of its enum (0.21.2).
     """
-    tables: list[tuple[dict[Any, Any], Any]] = [
-        (PEFT_TYPE_TO_CONFIG_MAPPING, MoeLoraConfig),
-        (PEFT_TYPE_TO_TUNER_MAPPING, MoeLoraModel),
-        (PEFT_TYPE_TO_PREFIX_MAPPING, MoeLoraModel.prefix),
-    ]
-    for table, entry in tables:
-        table[MOELORA] = entry
+    PEFT_TYPE_TO_CONFIG_MAPPING[MOELORA] = MoeLoraConfig
+    PEFT_TYPE_TO_TUNER_MAPPING[MOELORA] = MoeLoraModel
+    PEFT_TYPE_TO_PREFIX_MAPPING[MOELORA] = MoeLoraModel.prefix
 
 
 register()

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Section, check
+from caretune.params.section import Count, Positive, PositiveFloat, Section, Weight, check
 
 
 class Rehearsal(Section):
@@ -25,30 +25,27 @@ class Rehearsal(Section):
     """Rows a step."""
     sequence: Annotated[int, Field(ge=16)]
     """Tokens a row."""
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: PositiveFloat
     """Peak rate of Muon, which turns the matrices of the blocks."""
-    embedding_learning_rate: Annotated[float, Field(gt=0)]
+    embedding_learning_rate: PositiveFloat
     """Peak rate of AdamW, for the embeddings and norms."""
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Weight
     """Decay of the matrices; holds back learning by heart."""
     warmup_steps: Count
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         width, heads, shared = self.hidden_size, self.attention_heads, self.key_value_heads
+        row, context = self.sequence, self.context
         check(
-            (
-                width % heads == 0,
-                f"hidden_size: expected a multiple of attention_heads {heads}, got {width}",
-            ),
+            (width % heads == 0, "hidden_size", f"a multiple of attention_heads {heads}", width),
             (
                 heads % shared == 0,
-                f"attention_heads: expected a multiple of key_value_heads {shared}, got {heads}",
+                "attention_heads",
+                f"a multiple of key_value_heads {shared}",
+                heads,
             ),
-            (
-                self.context >= self.sequence,
-                f"context: expected at least sequence {self.sequence}, got {self.context}",
-            ),
+            (context >= row, "context", f"at least sequence {row}", context),
         )
         return self
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from caretune.params.section import Count, Positive, Rate, Section
+from caretune.params.section import Count, Positive, PositiveFloat, Rate, Section
 
 
 class Filters(Section):
@@ -16,7 +16,7 @@ class Filters(Section):
     """Folds of the grouped cross-validation that sets the thresholds."""
     feature_bits: Annotated[int, Field(ge=10, le=22)]
     """The hashed feature space has 2 ** feature_bits places."""
-    inverse_regularisation: Annotated[float, Field(gt=0)]
+    inverse_regularisation: PositiveFloat
     """C of the logistic regression; larger fits closer."""
     max_false_alarm_rate: Rate
     """Share of harmless messages a head may flag in cross-validation; sets its threshold."""

@@ -1,10 +1,8 @@
 """Parameters of the `gate` stage."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from caretune.params.section import Positive, Section
+from caretune.params.section import Positive, PositiveRate, Section
 
 Level = Literal["rehearsal", "staging", "production"]
 
@@ -33,7 +31,7 @@ class Gate(Section):
     """The level the verdict is for: rehearsal < staging < production."""
     candidate: Literal["moe_lora", "lora"]
     """Adapter that is judged and released."""
-    max_cross_split_similarity: Annotated[float, Field(gt=0, le=1)]
+    max_cross_split_similarity: PositiveRate
     """Two rows of different splits must be less similar than this (Jaccard of word 3-grams)."""
     min_high_risk_items: Positive
     """Held-out conversations of high or imminent risk needed to judge crisis handling."""

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from caretune.errors import ParamsError
+from caretune.params import section
 from caretune.params.augment import Augment
 from caretune.params.base import Base
 from caretune.params.evaluate import Evaluate
@@ -18,14 +19,12 @@ from caretune.params.filters import Filters
 from caretune.params.gate import Gate
 from caretune.params.ingest import Ingest
 from caretune.params.safety_label import SafetyLabel
-from caretune.params.section import Section
-from caretune.params.section import check as check_claims
 from caretune.params.service import Service
 from caretune.params.split import Split
 from caretune.params.train import Train
 
 
-class Params(Section):
+class Params(section.Section):
     """All of params.yaml; one field per section."""
 
     filters: Filters
@@ -47,19 +46,10 @@ class Params(Section):
         bound = f"base.rehearsal.context {context}"
         longest, evaluated = self.train.max_length, self.evaluate.max_new_tokens
         served = self.service.max_new_tokens
-        check_claims(
-            (
-                longest <= context,
-                f"train.max_length: expected at most {bound}, got {longest}",
-            ),
-            (
-                evaluated < context,
-                f"evaluate.max_new_tokens: expected less than {bound}, got {evaluated}",
-            ),
-            (
-                served < context,
-                f"service.max_new_tokens: expected less than {bound}, got {served}",
-            ),
+        section.check(
+            (longest <= context, "train.max_length", f"at most {bound}", longest),
+            (evaluated < context, "evaluate.max_new_tokens", f"less than {bound}", evaluated),
+            (served < context, "service.max_new_tokens", f"less than {bound}", served),
         )
         return self
 
@@ -82,7 +72,7 @@ def check(path: Path, values: Any) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        faults = [words for fault in error.errors() for words in _sentences(fault)]
+        faults = [sentence for fault in error.errors() for sentence in _sentences(fault)]
         raise ParamsError(str(path), faults) from None
 
 
@@ -101,16 +91,15 @@ def read_yaml(path: Path) -> Any:
 
 
 def _sentences(fault: Any) -> list[str]:
-    if fault["type"] == "value_error":  # of `section.check`: each argument begins with its key
-        place = "".join(f"{part}." for part in fault["loc"])
-        return [f"{place}{words}" for words in fault["ctx"]["error"].args]
-    return [_sentence(fault)]
-
-
-def _sentence(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "(top level)"
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: unknown key; check its spelling or remove it"
-    if fault["type"] == "missing":
-        return f"{where}: missing; the default stands in the project's params.yaml"
-    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"
+    where, problem = ".".join(map(str, fault["loc"])), fault["msg"]
+    match fault["type"]:
+        case "value_error":  # of `section.check`: each argument begins with its key
+            prefix = f"{where}." if where else ""
+            return [f"{prefix}{words}" for words in fault["ctx"]["error"].args]
+        case "extra_forbidden":
+            problem = "unknown key; check its spelling or remove it"
+        case "missing":
+            problem = "missing; the default stands in the project's params.yaml"
+        case _:
+            problem = f"{problem[0].lower()}{problem[1:]}, got {fault['input']!r}"
+    return [f"{where or '(top level)'}: {problem}"]

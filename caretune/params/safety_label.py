@@ -1,10 +1,6 @@
 """Parameters of the `safety-label` stage."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from caretune.params.section import Count, Rate, Section
+from caretune.params.section import Count, PositiveRate, Rate, Section
 
 
 class SafetyLabel(Section):
@@ -16,5 +12,5 @@ class SafetyLabel(Section):
     """Share of the augmented children that enters labelled/train (ranked by hash, stated sample)."""
     drop_unsafe_replies: bool
     """Drop train rows whose assistant turns the filters call toxic (a named exit)."""
-    max_toxic_reply_score: Annotated[float, Field(gt=0, le=1)]
+    max_toxic_reply_score: PositiveRate
     """An assistant turn at or above this toxicity score counts as unsafe."""

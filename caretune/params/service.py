@@ -1,11 +1,7 @@
 """Parameters of the service."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from caretune.params.gate import Level
-from caretune.params.section import Positive, Section
+from caretune.params.section import Positive, PositiveFloat, Section
 
 
 class Service(Section):
@@ -22,5 +18,5 @@ class Service(Section):
     max_body_bytes: Positive
     threads: Positive
     """CPU threads of the model."""
-    timeout_s: Annotated[float, Field(gt=0)]
+    timeout_s: PositiveFloat
     """A reply that takes longer is refused with 504."""

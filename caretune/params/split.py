@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Rate, Section, check
+from caretune.params.section import Count, Positive, PositiveRate, Rate, Section, check
 
 
 class Split(Section):
@@ -16,7 +16,7 @@ class Split(Section):
     """Share of rows in train; rounded down."""
     validation_rate: Rate
     """Share of rows in validation; rounded down. The rest is test."""
-    near_duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
+    near_duplicate_similarity: PositiveRate
     """Rows at or above this Jaccard similarity of word 3-grams, over all words or over the client's,
     are one family."""
     permutations: Annotated[int, Field(ge=16, multiple_of=4)]
@@ -29,6 +29,6 @@ class Split(Section):
     @model_validator(mode="after")
     def _leaves_a_test_split(self) -> Self:
         train, validation = self.train_rate, self.validation_rate
-        fault = f"expected less than 1 together with validation_rate {validation}, got {train}"
-        check((train + validation < 1, f"train_rate: {fault}"))
+        due = f"less than 1 together with validation_rate {validation}"
+        check((train + validation < 1, "train_rate", due, train))
         return self

@@ -4,9 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from caretune.params.section import Count, Positive, Rate, Section, check
-
-Weight = Annotated[float, Field(ge=0)]
+from caretune.params.section import Count, Positive, PositiveFloat, Rate, Section, Weight, check
 
 
 class MoeLora(Section):
@@ -29,14 +27,11 @@ class MoeLora(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        names = self.experts
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names, top_k = self.experts, self.top_k
+        twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
         check(
-            (
-                self.top_k <= len(names),
-                f"top_k: expected at most the number of experts {len(names)}, got {self.top_k}",
-            ),
-            (not twice, f"experts: expected distinct names, got {', '.join(twice)} more than once"),
+            (top_k <= len(names), "top_k", f"at most the number of experts {len(names)}", top_k),
+            (not twice, "experts", "distinct names", f"{twice} more than once"),
         )
         return self
 
@@ -44,7 +39,7 @@ class MoeLora(Section):
 class Train(Section):
     """How both adapters are trained; `lora` has the total rank of `moe_lora`."""
 
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: PositiveFloat
     steps: Positive
     """Optimiser steps."""
     batch_size: Positive
@@ -54,12 +49,12 @@ class Train(Section):
     max_length: Annotated[int, Field(ge=16)]
     """Longest row in tokens; a longer one loses its oldest turns."""
     warmup_steps: Count
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Weight
     dropout: Rate
     """LoRA dropout."""
-    alpha_per_rank: Annotated[float, Field(gt=0)]
+    alpha_per_rank: PositiveFloat
     """LoRA alpha over rank: the scale of the adapter's update."""
-    max_grad_norm: Annotated[float, Field(gt=0)]
+    max_grad_norm: PositiveFloat
     evaluations: Positive
     """Validations over the run; each writes a checkpoint, the best one is released."""
     gradient_checkpointing: bool
@@ -74,14 +69,9 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        steps, warmup, evaluations = self.steps, self.warmup_steps, self.evaluations
         check(
-            (
-                self.warmup_steps < self.steps,
-                f"warmup_steps: expected less than steps {self.steps}, got {self.warmup_steps}",
-            ),
-            (
-                self.evaluations <= self.steps,
-                f"evaluations: expected at most steps {self.steps}, got {self.evaluations}",
-            ),
+            (warmup < steps, "warmup_steps", f"less than steps {steps}", warmup),
+            (evaluations <= steps, "evaluations", f"at most steps {steps}", evaluations),
         )
         return self

@@ -31,8 +31,9 @@ def leak(proof: Figures) -> Fragment:
     """Draw the closest pair of rows across splits against the threshold of near-duplicates."""
     shared, worst = proof["families_shared"], proof["worst"]["similarity"]
     holds = not shared and worst < proof["threshold"]
-    return intervals.row(
-        "pass" if holds else "fail",
+    return style.draw(
+        "row",
+        tone="pass" if holds else "fail",
         name="Closest pair across splits",
         note=proof["method"],
         drawing=intervals.strip(worst, None, None, proof["threshold"], better="lower"),

@@ -14,21 +14,23 @@ from caretune.reports.style import Fragment
 
 _WIDTH_IN, _HEIGHT_IN = 5.0, 2.9
 _LABEL_GAP = 0.075  # of the axis height: closer labels at line ends would overlap
+_SURPLUS = (
+    re.compile(r"<metadata>.*?</metadata>|<!--.*?-->\n?", re.DOTALL),
+    re.compile(r' xmlns(:\w+)?="[^"]*"'),
+    re.compile(r'(?<=<g) id="[^"]*"'),
+    re.compile(r' (width|height)="[^"]*pt"'),
+)
 
 
 def curves(
-    title: str,
-    subtitle: str,
-    series: Mapping[str, Sequence[tuple[float, float]]],
-    x_label: str = "optimiser step",
+    title: str, subtitle: str, series: Mapping[str, Sequence[tuple[float, float]]]
 ) -> Fragment:
-    """Draw named curves over one axis, each named at its end instead of in a legend.
+    """Draw named curves over the optimiser steps, each named at its end instead of in a legend.
 
     Args:
         title: What is shown, in words.
         subtitle: The unit and which direction is better.
         series: Name -> points (x, y), ordered by x. A name of the palette takes its colour.
-        x_label: What the horizontal axis counts.
     """
     with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
         figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
@@ -40,13 +42,12 @@ def curves(
             axes.plot(*zip(*points, strict=True), color=colour, lw=1.8, marker=marker, ms=4)
             ends.append((points[-1][1], style.words(name), colour))
         _label_ends(axes, ends)
-        axes.set_xlabel(x_label)
+        axes.set_xlabel("optimiser step")
         _dress(axes)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    caption = f"<b>{style.markup(title)}</b><span>{style.markup(subtitle)}</span>"
     drawing = _inline(buffer.getvalue().decode(), f"{title}: {subtitle}")
-    return Fragment(f"<figure><figcaption>{caption}</figcaption>{drawing}</figure>")
+    return style.draw("figure", title=title, subtitle=subtitle, drawing=drawing)
 
 
 def points(history: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
@@ -90,17 +91,14 @@ def _dress(axes: mpl.axes.Axes) -> None:
     axes.xaxis.label.set_color(style.PALETTE["muted"])
 
 
-def _inline(svg: str, label: str) -> str:
-    """Cut an SVG file down to what stands in HTML: no prologue, metadata, ids of groups, fixed size."""
+def _inline(svg: str, label: str) -> Fragment:
+    """Cut an SVG file down to what stands in HTML: no prologue, metadata, group ids, fixed size."""
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", svg)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", svg)
+    for surplus in _SURPLUS:
+        svg = surplus.sub("", svg)
     svg = svg.replace("xlink:href=", "href=")
     svg = re.sub(r"font: [^;\"]*?(\d+)px [^;\"]*", r"font: \1px system-ui, sans-serif", svg)
     for name, colour in style.PALETTE.items():
         svg = svg.replace(colour, f"var(--{name}, {colour})")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{style.markup(label)}"', 1).strip()
+    said = f'<svg role="img" aria-label="{style.markup(label)}"'
+    return Fragment(svg.replace("<svg", said, 1).strip())

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import jupytext
 import nbformat
@@ -146,8 +145,8 @@ def to_html(notebook: NotebookNode, name: str, inputs: str) -> str:
         template_file="page.jinja",
         exclude_anchor_links=True,
     )
-    style: dict[str, Any] = {"css": (_HERE / "page.css").read_text(encoding="utf-8")}
-    page, _ = exporter.from_notebook_node(notebook, {**style, "name": name, "inputs": inputs})
+    css = (_HERE / "page.css").read_text(encoding="utf-8")
+    page, _ = exporter.from_notebook_node(notebook, {"css": css, "name": name, "inputs": inputs})
     return str(page).rstrip() + "\n"
 
 
@@ -161,13 +160,11 @@ def _kernel_environment() -> Iterator[None]:
             "IPYTHONDIR": f"{folder}/ipython",
             "JUPYTER_RUNTIME_DIR": f"{folder}/runtime",
         }
-        before = {name: os.environ.get(name) for name in wanted}
+        before = {name: os.environ[name] for name in wanted if name in os.environ}
         os.environ.update(wanted)
         try:
             yield
         finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+            for name in wanted:
+                del os.environ[name]
+            os.environ.update(before)

@@ -42,19 +42,17 @@ def _interval(result: Result) -> Fragment:
 def _cell(result: Result | None) -> Fragment:
     if result is None:
         return Fragment(style.NOT_MEASURED)
-    unscored = f", {style.count(result.unscored)} unscored" if result.unscored else ""
-    return Fragment(f"{_interval(result).html}<small>n = {style.count(result.n)}{unscored}</small>")
+    return style.draw("measured", value=_interval(result), n=result.n, unscored=result.unscored)
 
 
 def _difference(result: Result) -> Fragment:
     tone, word = _standing(result)
-    drawing = ""
-    if result.value is not None:
-        drawing = intervals.strip(
-            result.value, result.low, result.high, 0.0, better=result.direction, unit=result.unit
-        )
-    return intervals.row(
-        tone,
+    drawing = intervals.strip(
+        result.value, result.low, result.high, 0.0, better=result.direction, unit=result.unit
+    )
+    return style.draw(
+        "row",
+        tone=tone,
         name=style.title(result.name),
         note=_note(result),
         drawing=drawing,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from caretune.evaluation.result import Item, ReplyCheck
+from caretune.evaluation.result import Item
 from caretune.records import Conversation
 from caretune.reports import style
 from caretune.reports.style import Fragment
@@ -11,13 +11,6 @@ from caretune.reports.style import Fragment
 AUTHORED_SOURCES = frozenset({"concepts", "dialogues"})
 """Sources written for this project; text of any other source is never shown."""
 _LONGEST_CHARS = 600
-_PLAIN = {
-    "allow": "sent as it is",
-    "redact": "sent with personal data taken out",
-    "replace": "replaced by a safe reply",
-    "escalate": "replaced by the protocol reply",
-    "block": "blocked, a safe reply takes its place",
-}
 
 
 class Sample(NamedTuple):
@@ -60,10 +53,10 @@ def draw(samples: Sequence[Sample]) -> Fragment:
             "<p>None: the test split holds no authored conversation with a reply of every model, "
             "and text of other sources is not shown.</p>"
         )
-    return Fragment("\n".join(_sample(sample) for sample in samples))
+    return style.join(map(_sample, samples))
 
 
-def _sample(sample: Sample) -> str:
+def _sample(sample: Sample) -> Fragment:
     messages = sample.conversation.messages
     # The same turn as the evaluation replaced: the last that answers a user.
     last = max(
@@ -71,39 +64,18 @@ def _sample(sample: Sample) -> str:
         for place in range(1, len(messages))
         if (messages[place - 1].role, messages[place].role) == ("user", "assistant")
     )
-    asked = messages[last - 1].content
     severity = next(iter(sample.replies.values())).severity
-    about = f"{style.words(sample.conversation.domain or 'general')}, crisis severity {severity}"
-    cells = [_reply("reference", messages[last].content, "The reply authored for this dialogue.")]
-    cells += [
-        _reply(model, item.reply or "", _said(item)) for model, item in sample.replies.items()
-    ]
-    return (
-        f'<section class="sample"><div class="asked"><small>User, after {last - 1} earlier '
-        f"messages · {style.markup(about)}</small><p>{style.markup(_short(asked))}</p></div>"
-        f'<div class="replies">{"".join(cells)}</div></section>'
+    return style.draw(
+        "sample",
+        earlier=last - 1,
+        about=f"{style.words(sample.conversation.domain or 'general')}, crisis severity {severity}",
+        asked=_short(messages[last - 1].content),
+        authored=_short(messages[last].content),
+        replies=[
+            (model, _short(item.reply or ""), item.decision)
+            for model, item in sample.replies.items()
+        ],
     )
-
-
-def _reply(name: str, text: str, note: str) -> str:
-    return (
-        f'<div class="reply {name}"><b>{style.markup(style.words(name))}</b>'
-        f"<p>{style.markup(_short(text)) or '(empty)'}</p>"
-        f'<p class="decision">{style.markup(note)}</p></div>'
-    )
-
-
-def _said(item: Item) -> str:
-    """Say in words what the filters decide on a generated reply."""
-    check: ReplyCheck | None = item.decision
-    if check is None:
-        return "Filters: not judged."
-    found = [f"{check.pii} spans of personal data"] if check.pii else []
-    found += ["toxic"] if check.toxic else []
-    found += [style.words(check.violation)] if check.violation else []
-    told = f"Filters: {_PLAIN.get(check.action, check.action)}"
-    told += f" ({', '.join(found)})." if found else "."
-    return told + (" At this risk people get the protocol reply instead." if check.protocol else "")
 
 
 def _short(text: str) -> str:

@@ -3,7 +3,10 @@
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 NOT_MEASURED = "not measured"
 
@@ -28,8 +31,11 @@ class Fragment:
 
     html: str
 
-    def _repr_html_(self) -> str:
+    def __html__(self) -> str:
+        """Return what jinja2 writes without escaping it again."""
         return self.html
+
+    _repr_html_ = __html__
 
     def __repr__(self) -> str:
         return f"Fragment of {len(self.html)} characters"
@@ -40,6 +46,12 @@ def markup(value: Any) -> str:
     if isinstance(value, Fragment):
         return value.html
     return html.escape("\N{EN DASH}" if value is None else str(value))
+
+
+def draw(piece: str, *values: Any, **named: Any) -> Fragment:
+    """Return a piece of pieces.jinja, filled with values."""
+    drawn = getattr(_PIECES.get_template("pieces.jinja").module, piece)(*values, **named)
+    return Fragment(drawn.strip())
 
 
 def join(pieces: Iterable[Fragment]) -> Fragment:
@@ -93,3 +105,14 @@ def interval(value: float | None, low: float | None, high: float | None, unit: s
 
 def _signed(number: str) -> str:
     return number.replace("-", "\N{MINUS SIGN}")
+
+
+_PIECES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: "\N{EN DASH}" if value is None else value,
+)
+_PIECES.filters |= {"words": words, "count": count, "rate": rate, "quantity": quantity}

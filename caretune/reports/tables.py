@@ -29,16 +29,27 @@ class Step(NamedTuple):
     written: int
     exits: Mapping[str, int]
 
+    @property
+    def left(self) -> int:
+        """Rows that left by any exit."""
+        return sum(self.exits.values())
+
+    @property
+    def kept(self) -> int:
+        """Rows that were read and are written."""
+        return min(self.read - self.left, self.written)
+
+    @property
+    def added(self) -> int:
+        """Rows written that were not read."""
+        return self.written - self.kept
+
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], figures_from: int = 1) -> Fragment:
     """Draw a table; columns from `figures_from` (counted from 0) hold figures and align right."""
-    kinds = ["" if i < figures_from else ' class="figure"' for i in range(len(columns))]
-    head = _cells("th", columns, kinds)
-    body = "\n".join(f"<tr>{_cells('td', row, kinds)}</tr>" for row in rows)
-    return Fragment(
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
+    is_figure = [place >= figures_from for place in range(len(columns))]
+    lines = [list(zip(row, is_figure, strict=True)) for row in (columns, *rows)]
+    return style.draw("table", head=lines[0], rows=lines[1:])
 
 
 def of(first: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence[Column]) -> Fragment:
@@ -77,19 +88,14 @@ def ordered(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def tiles(figures: Mapping[str, Any]) -> Fragment:
     """Draw key figures: caption -> figure, large, in a row."""
-    drawn = "\n".join(
-        f'<div class="tile"><b>{style.markup(figure)}</b><span>{style.markup(caption)}</span></div>'
-        for caption, figure in figures.items()
-    )
-    return Fragment(f'<div class="tiles">\n{drawn}\n</div>')
+    return style.draw("tiles", figures=figures)
 
 
 def meter(rate: float | None, colour: str = "accent") -> Fragment:
     """Draw a rate 0..1 as a small bar with its figure; nothing measured draws no bar."""
     if rate is None:
         return Fragment(style.NOT_MEASURED)
-    bar = f'<i style="width:{100 * rate:.1f}%;background:var(--{colour})"></i>'
-    return Fragment(f'<span class="meter"><span>{bar}</span>{style.rate(rate)}</span>')
+    return style.draw("meter", rate=rate, colour=colour)
 
 
 def warning(rate: float | None) -> Fragment:
@@ -99,11 +105,7 @@ def warning(rate: float | None) -> Fragment:
 
 def pairs(rows: Mapping[str, Any]) -> Fragment:
     """Draw names with one value each, such as digests or versions."""
-    drawn = "\n".join(
-        f"<tr><th>{style.markup(name)}</th><td><code>{style.markup(value)}</code></td></tr>"
-        for name, value in rows.items()
-    )
-    return Fragment(f'<table class="pairs"><tbody>\n{drawn}\n</tbody></table>')
+    return style.draw("pairs", rows=rows)
 
 
 def bars(amounts: Mapping[str, float], unit: str = "", colour: str = "accent") -> Fragment:
@@ -115,47 +117,10 @@ def bars(amounts: Mapping[str, float], unit: str = "", colour: str = "accent") -
         colour: A name of the palette.
     """
     whole = 1.0 if unit == "rate" else max(amounts.values(), default=0) or 1.0
-    rows = "\n".join(
-        f'<span>{style.markup(style.words(label))}</span><span class="track">'
-        f'<i style="width:{100 * amount / whole:.2f}%;background:var(--{colour})"></i></span>'
-        f'<span class="amount">{style.quantity(amount, unit)}</span>'
-        for label, amount in ordered(amounts).items()
-    )
-    return Fragment(f'<div class="bars">\n{rows}\n</div>')
+    return style.draw("bars", amounts=ordered(amounts), whole=whole, unit=unit, colour=colour)
 
 
 def flow(steps: Sequence[Step]) -> Fragment:
     """Draw the way of the rows through the stages: kept, added and left, on one common scale."""
     whole = max(max(step.read, step.written) for step in steps) or 1
-    return Fragment('<ol class="flow">\n' + "\n".join(_step(s, whole) for s in steps) + "\n</ol>")
-
-
-def _step(step: Step, whole: int) -> str:
-    left = sum(step.exits.values())
-    parts = {
-        "kept": min(step.read - left, step.written),
-        "added": max(0, step.written - (step.read - left)),
-        "left": left,
-    }
-    track = "".join(
-        f'<i class="{name}" style="width:{100 * amount / whole:.2f}%"></i>'
-        for name, amount in parts.items()
-        if amount
-    )
-    exits = ", ".join(
-        f'<span class="exit">{style.count(n)} left: {style.markup(style.words(name))}</span>'
-        for name, n in sorted(step.exits.items())
-    )
-    added = f", {style.count(parts['added'])} new" if parts["added"] else ""
-    return (
-        f'<li><span class="stage">{style.markup(step.stage)}<small>{style.markup(step.note)}</small>'
-        f'</span><div><div class="track">{track}</div><p class="words">{style.count(step.read)} read '
-        f"→ {style.count(step.written)} written{added}. {exits or 'None left.'}</p></div></li>"
-    )
-
-
-def _cells(tag: str, values: Sequence[Any], kinds: Sequence[str]) -> str:
-    return "".join(
-        f"<{tag}{kind}>{style.markup(value)}</{tag}>"
-        for value, kind in zip(values, kinds, strict=True)
-    )
+    return style.draw("flow", steps=steps, whole=whole)

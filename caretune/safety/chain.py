@@ -179,7 +179,7 @@ class Chain:
         hits = self._spoken.scan(views.folded.text)
         before = normalise.normalise(context).folded.text if context else ""
         row = features.row(views.folded.text, features.told(hits), self._scorer.bits, before)
-        return Reading(views, hits, self._scorer.score(row), language.detect(views.folded.text))
+        return Reading(views, hits, self._scorer.score(row), language.detect(views.plain.text))
 
     def _crisis(self, read: Reading, ours: bool, carried: Collection[str]) -> crisis.Assessment:
         """Assess the writer's danger; our own replies have none, other languages are unscored."""

@@ -58,13 +58,13 @@ ENGLISH_WORDS = _TABLE.english
 """English function words."""
 
 
-def detect(folded: str) -> str:
+def detect(plain: str) -> str:
     """Return "en", another language's code, or "und"; text without letters is English."""
-    letters = [character for character in folded if character.isalpha()]
+    letters = [] if plain.isascii() else [character for character in plain if character.isalpha()]
     latin = sum(1 for character in letters if character < "\u0250" or _is_latin(character))
     if letters and latin / len(letters) < _MIN_LATIN_RATE:
         return UNKNOWN
-    words = _WORD.findall(folded)
+    words = _WORD.findall(plain.lower())
     english = sum(word in _TABLE.english for word in words)
     counts = {
         language: sum(word in table for word in words) for language, table in _TABLE.foreign.items()

@@ -1,9 +1,10 @@
 """One normal form for matching, with the way back to the original's code points.
 
 Two views of a text: `plain` mends only its characters (NFKC, apostrophes, dashes, no zero-width
-characters) and keeps what the writer wrote, for personal data; `folded` also lowers case and undoes
-elongation, leetspeak and spaced-out letters, for everything else. An independent detector lost 19
-triggers to U+2019 alone (docs/safety.md), so both mend it.
+characters) and keeps what the writer wrote, for personal data; `folded` is lower-case ASCII without
+accents and look-alike letters, and undoes elongation, leetspeak and spaced-out letters, for
+everything else. An independent detector lost 19 triggers to U+2019 alone (docs/safety.md), so both
+mend it.
 """
 
 import re
@@ -18,6 +19,18 @@ _INVISIBLE = dict.fromkeys(
     [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x200E, 0x2010), *range(0xFE00, 0xFE10)]
 )
 _TABLE = {**_APOSTROPHES, **_QUOTES, **_DASHES, **_INVISIBLE, 0xA0: " ", 0x09: " ", 0x0A: " "}
+
+# Letters of other alphabets that look Latin (Unicode confusables, UTS 39), by the letter they pass for.
+_LOOKALIKES = {
+    "a": "\u0430\u03b1", "b": "\u0432\u03b2", "c": "\u0441", "d": "\u0501", "e": "\u0435\u03b5",
+    "h": "\u04bb\u043d", "i": "\u0456\u03b9\u0131", "j": "\u0458", "k": "\u043a\u03ba", "l": "\u04cf",
+    "m": "\u043c", "n": "\u03b7", "o": "\u043e\u03bf", "p": "\u0440\u03c1", "q": "\u051b", "s": "\u0455",
+    "t": "\u0442\u03c4", "u": "\u03c5", "v": "\u03bd", "w": "\u051d\u03c9", "x": "\u0445\u03c7",
+    "y": "\u0443\u03b3",
+}  # fmt: skip
+_LATIN = {seen: letter for letter, alike in _LOOKALIKES.items() for seen in alike}
+# Any other letter: a letter still, and no word of any pattern.
+_OTHER_LETTER = "x"
 
 _ELONGATED = re.compile(r"([a-z])\1{2,}")
 _DOUBLE_INSIDE = frozenset("eolstpf")
@@ -78,10 +91,19 @@ def _mend(text: str) -> View:
     return View("".join(pieces), starts, ends)
 
 
+def _ascii(character: str) -> str:
+    """Return the one lower-case ASCII character that stands for a character of the plain view."""
+    low = character.lower()[:1]
+    base = unicodedata.normalize("NFKD", low)[:1]
+    if base.isascii():
+        return base
+    return _LATIN.get(base, _OTHER_LETTER if base.isalnum() else " ")
+
+
 def _fold(plain: View) -> View:
-    lowered = "".join(
-        low if len(low := character.lower()) == 1 else character for character in plain.text
-    )
+    lowered = plain.text.lower()
+    if not lowered.isascii():
+        lowered = "".join(map(_ascii, plain.text))
     view = View(lowered, plain.starts, plain.ends)
     keep: list[tuple[int, str]] = []
     changed = False

@@ -41,8 +41,8 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rejects: list[str] = []
 
     def compile(self) -> re.Pattern[str]:
-        """Compile the expression; case counts only where the file says so."""
-        return re.compile(self.pattern, 0 if self.case_sensitive else re.IGNORECASE)
+        """Compile the expression: for the folded view, which is lower-case ASCII, or as written."""
+        return re.compile(self.pattern, 0 if self.case_sensitive else re.ASCII)
 
 
 def load(folder: Path) -> list[Pattern]:

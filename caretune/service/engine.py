@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from caretune.records import Message
 
 if TYPE_CHECKING:
     from caretune.model.generate import Reply
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Generate = Callable[[Sequence[Message], int], "Reply"]
 
 
@@ -26,10 +26,9 @@ class Lane:
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
-    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run a blocking call in the lane's thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
 
 
 def load(release: Path, threads: int) -> Generate:
@@ -38,11 +37,9 @@ def load(release: Path, threads: int) -> Generate:
     Raises:
         ModelError: The base or the adapter cannot be used here.
     """
-    import torch
+    from caretune.model import adapter, base, compute, generate
 
-    from caretune.model import adapter, base, generate
-
-    torch.set_num_threads(threads)
+    compute.prepare(threads)
     loaded = base.load(release / "base")
     model = adapter.attach(loaded.model, release / "adapter")
     model.eval()

@@ -1,16 +1,13 @@
-"""What happens beside the training steps: figures, checkpoints and a progress bar."""
+"""What happens beside the training steps: figures, checkpoints and the time taken."""
 
 # ruff: noqa: ARG002 - transformers gives every callback the same arguments by name
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dvclive.live import Live
-from rich.console import Console
-from rich.progress import Progress, TaskID
 from transformers import TrainerCallback
 
 from caretune.model import adapter
@@ -87,25 +84,3 @@ class Stopwatch(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the step."""
         self.seconds += time.perf_counter() - self._begun
-
-
-class Bar(TrainerCallback):
-    """A progress bar on a terminal; silent elsewhere."""
-
-    def __init__(self, title: str) -> None:
-        self._progress = Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
-        self._title = title
-        self._task = TaskID(0)
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Draw the bar."""
-        self._task = self._progress.add_task(self._title, total=state.max_steps)
-        self._progress.start()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Move it by one step."""
-        self._progress.advance(self._task)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leave it as it stands."""
-        self._progress.stop()

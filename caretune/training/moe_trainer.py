@@ -7,7 +7,6 @@ from trl.trainer.sft_trainer import SFTTrainer
 from caretune.errors import ModelError
 from caretune.moe_lora.losses import RouterLosses
 from caretune.moe_lora.model import MoeLoraModel
-from caretune.training.collator import DOMAIN_COLUMN
 from caretune.training.rows import IGNORED
 
 VALIDATION_NLL = "eval_nll"
@@ -19,12 +18,6 @@ class MoeTrainer(SFTTrainer):
     TRL takes the loss from its own fused head and passes over `outputs.loss`, so the router's
     losses are added here. Validation never sees them: it is the mean over reply tokens alone.
     """
-
-    def _set_signature_columns_if_needed(self) -> None:
-        super()._set_signature_columns_if_needed()
-        columns: list[str] = self._signature_columns or []
-        if DOMAIN_COLUMN not in columns:
-            columns.append(DOMAIN_COLUMN)
 
     def compute_loss(
         self,
@@ -77,10 +70,11 @@ class MoeTrainer(SFTTrainer):
 
 def _router_figures(routed: RouterLosses, tuner: MoeLoraModel) -> dict[str, float]:
     """Return the router's losses and figures under the names they are logged by."""
-    figures = {"router/load_balance": routed.load_balance, "router/z": routed.z}
-    if routed.domain is not None and routed.domain_accuracy is not None:
-        figures["router/domain"] = routed.domain
-        figures["router/domain_accuracy"] = routed.domain_accuracy
+    figures = {
+        f"router/{name}": value
+        for name, value in routed._asdict().items()
+        if value is not None and name not in {"total", "expert_load"}
+    }
     config: Any = tuner.peft_config[tuner.active_adapters[0]]
     figures |= {
         f"router/load/{name}": share

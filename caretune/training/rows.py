@@ -9,12 +9,10 @@ from caretune.errors import ModelError
 from caretune.model import chat
 from caretune.moe_lora.losses import UNSUPERVISED
 from caretune.records import Conversation
-from caretune.training.collator import DOMAIN_COLUMN
 
 IGNORED = -100
 """Label of a token that trains nothing; torch's cross-entropy passes over it."""
-
-
+DOMAIN_COLUMN = "domain_ids"
 _GENERAL = "general"
 """Expert of the rows whose domain is none of the experts."""
 
@@ -56,13 +54,15 @@ def prepare(
     ordered, encoded = zip(*pairs, strict=True)
     columns: dict[str, list[Any]] = {
         "input_ids": [row.input_ids for row in encoded],
-        "labels": [_labels(row) for row in encoded],
+        "labels": [
+            [
+                token if trained else IGNORED
+                for token, trained in zip(row.input_ids, row.assistant_mask, strict=True)
+            ]
+            for row in encoded
+        ],
     }
-    silent = [
-        conversation.id
-        for conversation, labels in zip(ordered, columns["labels"], strict=True)
-        if all(label == IGNORED for label in labels)
-    ]
+    silent = [c.id for c, row in pairs if not any(row.assistant_mask)]
     if silent:
         raise ModelError(
             f"{len(silent)} rows have no reply to train on, first {silent[0]}; give them an "
@@ -75,13 +75,6 @@ def prepare(
         sum(row.dropped > 0 for row in encoded),
         sum(row.clipped for row in encoded),
     )
-
-
-def _labels(row: chat.Encoded) -> list[int]:
-    return [
-        token if trained else IGNORED
-        for token, trained in zip(row.input_ids, row.assistant_mask, strict=True)
-    ]
 
 
 def _domain_ids(conversations: Sequence[Conversation], experts: Sequence[str]) -> list[int]:

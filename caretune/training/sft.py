@@ -1,5 +1,6 @@
 """Supervised fine-tuning of an adapter: assistant turns only, counted in optimiser steps."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 import torch
 from dvclive.live import Live
-from transformers import PrinterCallback
+from transformers import DataCollatorForSeq2Seq, PrinterCallback
+from trl.trainer.callbacks import RichProgressCallback
 from trl.trainer.sft_config import SFTConfig
 
 from caretune.errors import ModelError
@@ -19,8 +21,7 @@ from caretune.model.base import Loaded
 from caretune.moe_lora.config import MoeLoraConfig
 from caretune.records import Conversation
 from caretune.training import rows as training_rows
-from caretune.training.callbacks import Bar, Checkpoints, History, Stopwatch
-from caretune.training.collator import DomainCollator
+from caretune.training.callbacks import Checkpoints, History, Stopwatch
 from caretune.training.moe_trainer import VALIDATION_NLL, MoeTrainer
 
 _LOGGED_ROWS = 100
@@ -128,6 +129,7 @@ def train(
     rows = training_rows.prepare(base.tokenizer, train_rows, length, experts)
     held_out = training_rows.prepare(base.tokenizer, validation_rows, length, experts)
     model = adapter.add(base.model, config, settings.seed)
+    domains = {conversation.domain for conversation in train_rows}
     watch = Stopwatch()
     checkpoints = Checkpoints(settings.steps, settings.evaluations, out)
     begun = time.perf_counter()
@@ -139,13 +141,15 @@ def train(
         trainer = MoeTrainer(
             model=model,
             args=_arguments(settings, base.record.dtype, scratch),
-            data_collator=DomainCollator(base.tokenizer.pad_token_id),
+            data_collator=DataCollatorForSeq2Seq(base.tokenizer),
             train_dataset=rows.dataset,
             eval_dataset=held_out.dataset,
             processing_class=base.tokenizer,
-            callbacks=[history, watch, checkpoints, Bar(name)],
+            callbacks=[history, watch, checkpoints],
         )
         trainer.remove_callback(PrinterCallback)
+        if sys.stdout.isatty():
+            trainer.add_callback(RichProgressCallback())
         base_nll = trainer.evaluate()[VALIDATION_NLL]
         trainer.train()
     if checkpoints.best_step == 0:
@@ -168,7 +172,9 @@ def train(
         base_validation_nll=base_nll,
         base_weights_sha256=base.record.weights_sha256,
         expert_names=experts,
-        domain_of_expert=_domains(train_rows, experts),
+        domain_of_expert=None
+        if experts is None
+        else {name: name if name in domains else None for name in experts},
     )
     timing = Timing(
         seconds=time.perf_counter() - begun,
@@ -201,6 +207,7 @@ def _arguments(settings: Settings, dtype: str, scratch: str) -> SFTConfig:
         use_cpu=not torch.cuda.is_available(),
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
+        remove_unused_columns=False,
         train_sampling_strategy="group_by_length",
         dataloader_pin_memory=False,
         eval_strategy="no",
@@ -210,12 +217,3 @@ def _arguments(settings: Settings, dtype: str, scratch: str) -> SFTConfig:
         report_to=[],
         disable_tqdm=True,
     )
-
-
-def _domains(
-    conversations: Sequence[Conversation], experts: Sequence[str] | None
-) -> dict[str, str | None] | None:
-    if experts is None:
-        return None
-    seen = {conversation.domain for conversation in conversations}
-    return {name: name if name in seen else None for name in experts}

@@ -132,7 +132,7 @@ def test_the_card_says_what_the_gate_says(released):
     )
     assert "Verdict at level rehearsal: **pass**." in text
     assert "| dialogues | CC-BY-4.0 |" in text
-    assert "| nll_below_base (against base) | -0.3 [-0.4, -0.2] | at most 0 |" in text
+    assert "| nll_below_base | response_nll - base -0.3 [-0.4, -0.2] | ≤ 0 |" in text
     assert "- The evidence does not settle: high_risk_items (" in text
 
 

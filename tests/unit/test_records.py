@@ -262,3 +262,15 @@ def test_an_unknown_field_is_refused():
     line = records.encode(ROW)[:-1] + b',"later":1}'
     with pytest.raises(msgspec.ValidationError, match="unknown field `later`"):
         msgspec.json.decode(line, type=Conversation)
+
+
+def test_a_field_without_a_word_is_counted_apart():
+    """Rows without a word stand under a name of their own, not under none at all."""
+    assert records.count(["a", None, "a"]) == {"a": 2, "unlabelled": 1}
+    assert records.count([None], "unknown") == {"unknown": 1}
+
+
+def test_pairs_are_counted_as_a_table():
+    """The first word names the row, the second the column."""
+    pairs = [("high", "none"), ("high", "high"), ("low", "low"), ("high", "high")]
+    assert records.cross_count(pairs) == {"high": {"none": 1, "high": 2}, "low": {"low": 1}}

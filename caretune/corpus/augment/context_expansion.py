@@ -7,58 +7,37 @@ risk gets neither small talk nor homework, but one exchange on what to do if it 
 
 import random
 
-import msgspec
-
 from caretune.corpus.augment import voice
-from caretune.corpus.augment.draft import (
-    Dialogue,
-    Draft,
-    Exchange,
-    dialogue,
-    exchange,
-    messages,
-    table,
-)
-from caretune.records import Conversation, Message, crisis_severity
-from caretune.safety.taxonomy import Severity, severity_rank
+from caretune.corpus.augment.draft import Draft, Exchange, acute, cut, exchange, retold, table
+from caretune.records import Conversation, Message
 
-VERSION = 1
 _OWN_TOPIC = 0.7
 
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     """Add an arrival, a next step or both; None where the turns do not alternate."""
-    cut = dialogue(parent)
-    if cut is None:
+    told = cut(parent)
+    if not told:
         return None
-    if severity_rank(crisis_severity(parent) or "none") >= severity_rank(Severity.HIGH):
+    if acute(parent):
         added = _spoken(generator.choice(table("context_expansion")["aftercare"]), parent)
-        exchanges, edits = [*cut.exchanges, exchange(*added, "safety_planning")], ["aftercare"]
-    else:
-        exchanges, edits = _expand(cut, parent, generator)
-    child = msgspec.structs.replace(parent, messages=messages(cut.lead, exchanges))
-    return Draft(child, edits)
-
-
-def _expand(
-    cut: Dialogue, parent: Conversation, generator: random.Random
-) -> tuple[list[Exchange], list[str]]:
-    arrives = not voice.greets(cut.exchanges[0].user.content)
+        return retold(parent, [*told, exchange(*added, "safety_planning")], ["aftercare"])
+    arrives = not voice.greets(told[0].user.content)
     kind = generator.choice(["arrival", "next_step", "both"]) if arrives else "next_step"
-    exchanges, edits = list(cut.exchanges), []
+    exchanges, edits = told, []
     if kind != "next_step":
         arrival, parts = _arrival(parent.messages, generator)
-        exchanges, edits = [arrival, *exchanges], [f"arrival: {part}" for part in parts]
+        exchanges, edits = [arrival, *told], [f"arrival: {part}" for part in parts]
     if kind != "arrival":
         steps = table("context_expansion")["next_steps"]
         # A single question with its answer asks for practice, a dialogue for its topic's next step.
-        talk = len(cut.exchanges) > 1
+        talk = len(told) > 1
         general = steps["any" if talk else "question"]
         own = steps.get(parent.category or "", general) if talk else general
         chosen = generator.choice(own if generator.random() < _OWN_TOPIC else general)
         exchanges.append(exchange(*_spoken(chosen, parent), "goal_setting"))
         edits.append("next step")
-    return exchanges, edits
+    return retold(parent, exchanges, edits)
 
 
 def _arrival(turns: list[Message], generator: random.Random) -> tuple[Exchange, list[str]]:

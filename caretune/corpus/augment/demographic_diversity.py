@@ -11,14 +11,10 @@ import re
 from functools import cache
 from typing import Any
 
-import msgspec
-
 from caretune.corpus.augment import voice
-from caretune.corpus.augment.draft import Draft, Exchange, dialogue, exchange, messages, table
-from caretune.records import Client, Conversation, crisis_severity
-from caretune.safety.taxonomy import Severity, severity_rank
+from caretune.corpus.augment.draft import Draft, acute, cut, exchange, retold, table
+from caretune.records import Client, Conversation
 
-VERSION = 1
 _PROPER_NAME = re.compile(r"\b[A-Z][a-z]")
 _FROM_SOMEWHERE = {"culture", "language", "place"}
 """Sides that a background with a people's or a place's name has told."""
@@ -26,31 +22,20 @@ _FROM_SOMEWHERE = {"culture", "language", "place"}
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     """State another age band or background; None where every side is told already."""
-    cut = dialogue(parent)
-    rank = severity_rank(crisis_severity(parent) or "none")
-    fitting = _fitting(parent)
-    if cut is None or not fitting or rank >= severity_rank(Severity.HIGH):
+    told, fitting = cut(parent), _fitting(parent)
+    if not told or not fitting or acute(parent):
         return None
     chosen = generator.choice(fitting)
-    first = cut.exchanges[0]
     said = voice.match(generator.choice(chosen["said"]), parent.messages)
-    opening = Exchange(
-        msgspec.structs.replace(first.user, content=_joined(first.user.content, said, generator)),
-        msgspec.structs.replace(
-            first.assistant,
-            content=f"{generator.choice(chosen['taken_up'])} {first.assistant.content}",
-        ),
-    )
+    joined = _joined(told[0].user.content, said, generator)
+    opening = told[0].led(joined, generator.choice(chosen["taken_up"]))
     asked, answer = generator.choice(chosen["later"])
     later = exchange(voice.match(asked, parent.messages), answer, "bias_check")
-    client = _client(parent.client or Client(), chosen)
-    return Draft(
-        msgspec.structs.replace(
-            parent,
-            messages=messages(cut.lead, [opening, *cut.exchanges[1:], later]),
-            client=client,
-        ),
+    return retold(
+        parent,
+        [opening, *told[1:], later],
         [f"{chosen['side']}: {chosen['background']}"],
+        client=_client(parent.client or Client(), chosen),
     )
 
 

@@ -9,14 +9,10 @@ staying safe and not on a summary.
 import random
 import re
 
-import msgspec
-
 from caretune.corpus.augment import crisis_wording, voice
-from caretune.corpus.augment.draft import Draft, Exchange, dialogue, exchange, messages, table
-from caretune.records import Conversation, Message, crisis_severity
-from caretune.safety.taxonomy import Severity, severity_rank
+from caretune.corpus.augment.draft import Draft, Exchange, acute, calm, cut, exchange, retold, table
+from caretune.records import Conversation, Message
 
-VERSION = 1
 _GREETED = 0.6
 _SHORTENED = 0.7
 _QUOTE_WORDS = range(5, 13)
@@ -27,40 +23,35 @@ _FEWEST = 3
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     """Vary opening, length and close; None where the turns do not alternate."""
-    cut = dialogue(parent)
-    if cut is None:
+    told = cut(parent)
+    if not told:
         return None
-    rank = severity_rank(crisis_severity(parent) or "none")
-    exchanges, edits = list(cut.exchanges), []
-    if rank >= severity_rank(Severity.HIGH):
+    exchanges, edits = list(told), []
+    if acute(parent):
         user, assistant = generator.choice(table("dialogue_variation")["crisis_closing"])
         closing = exchange(voice.match(user, parent.messages), assistant, "safety_planning")
         edits.append("crisis closing")
     else:
-        if rank < severity_rank(Severity.MODERATE) and generator.random() < _SHORTENED:
+        if calm(parent) and generator.random() < _SHORTENED:
             length = _length(exchanges, crisis_wording.pattern(parent), generator)
             exchanges = exchanges[:length]
-        early = len(cut.exchanges) - len(exchanges)
+        early = len(told) - len(exchanges)
         edits.append(f"closing after dropping {early}" if early else "closing")
         closing = _closing(exchanges, parent, early > 0, generator)
         if not voice.greets(exchanges[0].user.content) and generator.random() < _GREETED:
             exchanges[0] = _greeted(exchanges[0], parent.messages, generator)
             edits.append("greeting")
-    child = msgspec.structs.replace(parent, messages=messages(cut.lead, [*exchanges, closing]))
-    return Draft(child, edits)
+    return retold(parent, [*exchanges, closing], edits)
 
 
 def _length(exchanges: list[Exchange], risk: re.Pattern[str], generator: random.Random) -> int:
     """Choose how many exchanges stay: no exchange that carries risk is ever dropped."""
-    last_risk = max(
-        (
-            position
-            for position, pair in enumerate(exchanges, start=1)
-            if risk.search(pair.user.content) or risk.search(pair.assistant.content)
-        ),
-        default=0,
+    risky = (
+        position
+        for position, pair in enumerate(exchanges, start=1)
+        if any(risk.search(turn.content) for turn in pair)
     )
-    fewest = max(last_risk, _FEWEST)
+    fewest = max([_FEWEST, *risky])
     return generator.randint(fewest, max(fewest, len(exchanges) - 1))
 
 
@@ -69,11 +60,7 @@ def _greeted(first: Exchange, turns: list[Message], generator: random.Random) ->
     greeting = table("dialogue_variation")["greeting"]
     hello = voice.match(generator.choice(greeting["user"]), turns)
     user = voice.join(hello, first.user.content)
-    assistant = f"{generator.choice(greeting['assistant'])} {first.assistant.content}"
-    return Exchange(
-        msgspec.structs.replace(first.user, content=user),
-        msgspec.structs.replace(first.assistant, content=assistant),
-    )
+    return first.led(user, generator.choice(greeting["assistant"]))
 
 
 def _closing(

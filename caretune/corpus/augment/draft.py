@@ -1,13 +1,15 @@
 """What a strategy hands back, and the shape of a dialogue that strategies can work on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
-from caretune.records import Conversation, Message
+from caretune.records import Conversation, Message, crisis_severity
+from caretune.safety.taxonomy import Severity, severity_rank
 
 
 class Draft(NamedTuple):
@@ -23,30 +25,45 @@ class Exchange(NamedTuple):
     user: Message
     assistant: Message
 
+    def led(self, user: str, assistant: str) -> "Exchange":
+        """Return it with other words of the user, and more said before the assistant's own."""
+        return Exchange(
+            replace(self.user, content=user),
+            replace(self.assistant, content=f"{assistant} {self.assistant.content}"),
+        )
 
-class Dialogue(NamedTuple):
-    """A conversation cut into its system turns and its exchanges."""
 
-    lead: list[Message]
-    exchanges: list[Exchange]
-
-
-def dialogue(conversation: Conversation) -> Dialogue | None:
-    """Cut a conversation into exchanges; None where turns do not strictly alternate from the user."""
-    lead = [message for message in conversation.messages if message.role == "system"]
+def cut(conversation: Conversation) -> list[Exchange]:
+    """Cut a conversation into exchanges; [] where turns do not strictly alternate from the user."""
     turns = [message for message in conversation.messages if message.role != "system"]
-    users, assistants = turns[::2], turns[1::2]
-    alternate = {m.role for m in users} == {"user"} and {m.role for m in assistants} == {
-        "assistant"
-    }
-    if not alternate or len(users) != len(assistants):
-        return None
-    return Dialogue(lead, [Exchange(*pair) for pair in zip(users, assistants, strict=True)])
+    roles = [turn.role for turn in turns]
+    if roles != ["user", "assistant"] * (len(turns) // 2):
+        return []
+    return [Exchange(*pair) for pair in zip(turns[::2], turns[1::2], strict=True)]
 
 
-def messages(lead: Sequence[Message], exchanges: Iterable[Exchange]) -> list[Message]:
-    """Join system turns and exchanges into one list of messages."""
-    return [*lead, *(message for exchange in exchanges for message in exchange)]
+def retold(
+    parent: Conversation, exchanges: Iterable[Exchange], edits: list[str], **fields: Any
+) -> Draft:
+    """Return the draft of a child: the parent's system turns, these exchanges and these fields."""
+    lead = (message for message in parent.messages if message.role == "system")
+    turns = [*lead, *(message for pair in exchanges for message in pair)]
+    return Draft(replace(parent, messages=turns, **fields), edits)
+
+
+def severity(parent: Conversation) -> int:
+    """Return the rank of a parent's severity; without a label it counts as none."""
+    return severity_rank(crisis_severity(parent) or Severity.NONE)
+
+
+def calm(parent: Conversation) -> bool:
+    """Tell whether a parent is below moderate risk."""
+    return severity(parent) < severity_rank(Severity.MODERATE)
+
+
+def acute(parent: Conversation) -> bool:
+    """Tell whether a parent is at high risk or above: no small talk, nothing left out."""
+    return severity(parent) >= severity_rank(Severity.HIGH)
 
 
 def exchange(user: str, assistant: str, strategy: str) -> Exchange:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from caretune import records
 from caretune.corpus import families
 from caretune.corpus.augment.pipeline import Attempt
 from caretune.records import Conversation, Message, crisis_severity
@@ -36,7 +37,7 @@ def figures(rows: Sequence[Conversation], attempts: Sequence[Attempt]) -> dict[s
             }
             for name in sorted({a.strategy for a in attempts})
         },
-        "exits": dict(sorted(Counter(a.exit for a in attempts if a.exit).items())),
+        "exits": Counter(a.exit for a in attempts if a.exit),
         "near_parent_rate": round(len(near) / len(made), 4) if made else None,
         "distinct_2": distinct_pairs(turn for _, _, child in made for turn in child.messages),
         "distinct_2_added": distinct_pairs(
@@ -46,9 +47,11 @@ def figures(rows: Sequence[Conversation], attempts: Sequence[Attempt]) -> dict[s
             if turn not in parent.messages
         ),
         "distinct_2_train": distinct_pairs(turn for row in rows for turn in row.messages),
-        "severity_parent_child": _table((parent, child) for parent, _, child in made),
-        "severity_train": _severities(rows),
-        "severity_children": _severities(child for _, _, child in made),
+        "severity_parent_child": records.cross_count(
+            (_severity(parent), _severity(child)) for parent, _, child in made
+        ),
+        "severity_train": Counter(map(_severity, rows)),
+        "severity_children": Counter(_severity(child) for _, _, child in made),
     }
 
 
@@ -63,14 +66,5 @@ def _similarity(parent: Conversation, child: Conversation) -> float:
     return families.similarity(*map(families.shingles, texts))
 
 
-def _severities(rows: Iterable[Conversation]) -> dict[str, int]:
-    return dict(sorted(Counter(crisis_severity(row) or "not_labelled" for row in rows).items()))
-
-
-def _table(pairs: Iterable[tuple[Conversation, Conversation]]) -> dict[str, dict[str, int]]:
-    """Count children by their parent's gold severity and their own."""
-    counts: dict[str, Counter[str]] = {}
-    for parent, child in pairs:
-        row = counts.setdefault(crisis_severity(parent) or "not_labelled", Counter())
-        row[crisis_severity(child) or "not_labelled"] += 1
-    return {name: dict(sorted(row.items())) for name, row in sorted(counts.items())}
+def _severity(row: Conversation) -> str:
+    return crisis_severity(row) or "not_labelled"

@@ -12,14 +12,11 @@ from functools import cache
 import msgspec
 
 from caretune.corpus.augment import crisis_wording
-from caretune.corpus.augment.draft import Draft, table
-from caretune.records import Conversation, Message, crisis_severity
-from caretune.safety.taxonomy import Severity, severity_rank
+from caretune.corpus.augment.draft import Draft, acute, table
+from caretune.records import Conversation, Message
 
-VERSION = 1
-_WORDS_PER_EDIT = (
-    40  # fewer edits than one in so many words: too near to the parent to be worth a row
-)
+_WORDS_PER_EDIT = 40
+"""Fewer edits than one in so many words: too near to the parent to be worth a row."""
 _CHANCE = 0.8
 _FRONTED = re.compile(
     r"(?P<space>\s*)(?P<word>If|When|Once|Before|After) (?P<clause>[^,;:.?!\"()]{8,90}), "
@@ -32,7 +29,7 @@ _AFTER_NOT = re.compile(
 
 def draft(parent: Conversation, generator: random.Random) -> Draft | None:
     """Rewrite what may be rewritten; None where too little of the dialogue may."""
-    fixed_user = severity_rank(crisis_severity(parent) or "none") >= severity_rank(Severity.HIGH)
+    fixed_user = acute(parent)
     risk = crisis_wording.pattern(parent)
     edits: list[str] = []
     rewritten = [

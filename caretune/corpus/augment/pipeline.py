@@ -5,7 +5,6 @@ but the row and the parameters. A child is its parent's family, licence and spli
 is never below the parent's, and the parent's crisis wording stands in it to the letter.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -22,11 +21,12 @@ from caretune.corpus.augment import (
 )
 from caretune.corpus.augment.draft import Draft
 from caretune.errors import LineageError
-from caretune.lineage import digest, identity, ledger
+from caretune.lineage import digest, identity
+from caretune.lineage.ledger import Edge
 from caretune.records import Conversation, Message, Operation, crisis_severity
 from caretune.safety.taxonomy import Severity, severity_rank
 
-STAGE = "augment"
+_STAGE = "augment"
 Scan = Callable[[Sequence[Message]], str]
 """Gives the filters' severity word for a sequence of user turns."""
 
@@ -34,18 +34,17 @@ Scan = Callable[[Sequence[Message]], str]
 class _Strategy(NamedTuple):
     draft: Callable[[Conversation, random.Random], Draft | None]
     version: int
-    rewrites: bool
+    """Goes up when the strategy would write other children; it stands in each child's operation."""
+    rewrites: bool = True
     """The child tells the parent's own story, so it must hold its crisis wording."""
 
 
 _STRATEGIES = {
-    "context_expansion": _Strategy(context_expansion.draft, context_expansion.VERSION, True),
-    "crisis_scenarios": _Strategy(crisis_scenarios.draft, crisis_scenarios.VERSION, False),
-    "demographic_diversity": _Strategy(
-        demographic_diversity.draft, demographic_diversity.VERSION, True
-    ),
-    "dialogue_variation": _Strategy(dialogue_variation.draft, dialogue_variation.VERSION, True),
-    "paraphrase": _Strategy(paraphrase.draft, paraphrase.VERSION, True),
+    "context_expansion": _Strategy(context_expansion.draft, version=1),
+    "crisis_scenarios": _Strategy(crisis_scenarios.draft, version=1, rewrites=False),
+    "demographic_diversity": _Strategy(demographic_diversity.draft, version=1),
+    "dialogue_variation": _Strategy(dialogue_variation.draft, version=1),
+    "paraphrase": _Strategy(paraphrase.draft, version=1),
 }
 
 
@@ -125,18 +124,16 @@ def check_conserved(parent: Conversation, child: Conversation) -> None:
         )
 
 
-def edges(rows: Iterable[Conversation], attempts: Iterable[Attempt]) -> list[ledger.Edge]:
+def edges(rows: Iterable[Conversation], attempts: Iterable[Attempt]) -> list[Edge]:
     """Return the ledger: parent -> child, a named exit for a child lost, `no_child` for the rest."""
     found = []
-    for attempt in attempts:
-        if attempt.child is not None:
-            found.append(ledger.Edge(STAGE, attempt.parent.id, attempt.child.id))
-        elif attempt.exit != "not_suited":
-            found.append(ledger.Edge(STAGE, attempt.parent.id, "", attempt.exit, attempt.strategy))
+    for parent, strategy, child, way in attempts:
+        if child is not None:
+            found.append(Edge(_STAGE, parent.id, to=child.id))
+        elif way != "not_suited":
+            found.append(Edge(_STAGE, parent.id, exit=way, detail=strategy))
     seen = {edge.source for edge in found}
-    return found + [
-        ledger.Edge(STAGE, row.id, exit="no_child") for row in rows if row.id not in seen
-    ]
+    return found + [Edge(_STAGE, row.id, exit="no_child") for row in rows if row.id not in seen]
 
 
 def _chosen(
@@ -145,7 +142,7 @@ def _chosen(
     """Draw the strategies of a parent, each with the generator that its draft goes on with."""
     drawn = []
     for name in sorted(_STRATEGIES):
-        source = hashlib.sha256(digest.canonical([seed, parent, name])).digest()
+        source = bytes.fromhex(digest.sha256_value([seed, parent, name]))
         generator = random.Random(source)  # noqa: S311 - a reproducible choice, no secret
         draw = generator.random()
         if draw < probabilities[name]:

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from caretune import records
-from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows
-from caretune.records import BadRow
+from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows, read_jsonl
 
 
 class _Chat(msgspec.Struct):
@@ -17,11 +15,6 @@ class _Chat(msgspec.Struct):
 
 def read(path: Path) -> Rows:
     """Yield one conversation a line; every other field of a line is ignored."""
-    for line, row in records.read_lenient(path, _Chat):
-        if isinstance(row, BadRow):
-            yield line, row
-            continue
-        yield (
-            line,
-            RawConversation(messages=row.messages, domain=row.domain, category=row.category),
-        )
+    return read_jsonl(
+        path, _Chat, lambda row: RawConversation(row.messages, row.domain, row.category)
+    )

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from caretune import records
-from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows
-from caretune.records import BadRow
+from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows, read_jsonl
 
 
 class _Concept(msgspec.Struct):
@@ -17,9 +15,9 @@ class _Concept(msgspec.Struct):
 
 def read(path: Path) -> Rows:
     """Yield one exchange a note; its area is the category, the domain comes from params."""
-    for line, row in records.read_lenient(path, _Concept):
-        if isinstance(row, BadRow):
-            yield line, row
-            continue
-        turns = [RawMessage("user", row.question), RawMessage("assistant", row.answer)]
-        yield line, RawConversation(messages=turns, category=row.area)
+    return read_jsonl(path, _Concept, _conversation)
+
+
+def _conversation(row: _Concept) -> RawConversation:
+    turns = [RawMessage("user", row.question), RawMessage("assistant", row.answer)]
+    return RawConversation(turns, category=row.area)

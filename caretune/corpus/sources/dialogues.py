@@ -5,9 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from caretune import records
-from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows
-from caretune.records import BadRow, Client, Crisis, Gold
+from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows, read_jsonl
+from caretune.records import Client, Crisis, Gold
 from caretune.safety.taxonomy import CrisisType, Protective, Severity, Timeline
 
 
@@ -29,17 +28,12 @@ class _Dialogue(msgspec.Struct, forbid_unknown_fields=True):
 
 def read(path: Path) -> Rows:
     """Yield the dialogues of a file; crisis labels become gold, each word one of the taxonomy."""
-    for line, row in records.read_lenient(path, _Dialogue):
-        yield line, row if isinstance(row, BadRow) else _conversation(row)
+    return read_jsonl(path, _Dialogue, _conversation)
 
 
 def _conversation(row: _Dialogue) -> RawConversation:
-    crisis = Crisis(
-        types=sorted(str(word) for word in row.crisis.types),
-        severity=str(row.crisis.severity),
-        timeline=str(row.crisis.timeline),
-        protective=sorted(str(word) for word in row.crisis.protective),
-    )
+    label = row.crisis
+    crisis = Crisis(sorted(label.types), label.severity, label.timeline, sorted(label.protective))
     return RawConversation(
         messages=row.messages,
         domain=row.domain,

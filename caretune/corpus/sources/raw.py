@@ -1,10 +1,15 @@
 """What an adapter hands to the door: a row as its source tells it, nothing checked but its shape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
+from caretune import records
 from caretune.records import BadRow, Client, Gold
+
+T = TypeVar("T")
 
 
 class RawMessage(msgspec.Struct, frozen=True):
@@ -33,3 +38,9 @@ class RawConversation(msgspec.Struct, frozen=True):
 
 Rows = Iterator[tuple[int, RawConversation | BadRow]]
 """`(line number from 1, row)`: what every adapter yields."""
+
+
+def read_jsonl(path: Path, kind: type[T], conversation: Callable[[T], RawConversation]) -> Rows:
+    """Yield the rows of a JSONL file: each line a `kind`, which `conversation` turns into a row."""
+    for line, row in records.read_lenient(path, kind):
+        yield line, row if isinstance(row, BadRow) else conversation(row)

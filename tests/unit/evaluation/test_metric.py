@@ -6,24 +6,16 @@ import pytest
 
 from caretune.evaluation import suite
 from caretune.evaluation.bootstrap import Plan
-from caretune.evaluation.likelihood import Perplexity, ResponseNll
-from caretune.evaluation.metric import Definition, Parts, RatioMetric
+from caretune.evaluation.likelihood import PERPLEXITY, RESPONSE_NLL
+from caretune.evaluation.metric import Definition, RatioMetric, result
 from caretune.evaluation.result import Result
 
 PLAN = Plan(resamples=100, confidence=0.9, seed=1)
 FAMILIES = [f"f{n // 2}" for n in range(30)]
 
 
-class Mean(RatioMetric):
-    """The mean of `score`; `weight` 0 does not apply, a null score is unscored."""
-
-    definition = Definition(
-        "mean", 3, "points", "higher", {"score": "float64", "weight": "int64"}, ""
-    )
-
-    def parts(self, columns):
-        """Take both columns as they are."""
-        return Parts(*(np.array(columns[name], dtype=float) for name in ("score", "weight")))
+MEAN = Definition("mean", "points", "higher", "score", "weight", "", version=3)
+"""The mean of `score`; `weight` 0 does not apply, a null score is unscored."""
 
 
 def table(**changes):
@@ -35,7 +27,7 @@ def table(**changes):
 @pytest.fixture
 def mean(tmp_path):
     """The metric, with its cache in the test's folder."""
-    return Mean(tmp_path)
+    return RatioMetric(MEAN, tmp_path)
 
 
 def test_a_metric_computes_a_whole_result(mean):
@@ -79,11 +71,10 @@ def test_nothing_scored_has_no_value(mean):
     )
 
 
-def test_a_comparison_takes_items_that_both_have_scored(mean):
+def test_a_comparison_takes_items_that_both_have_scored():
     """An item that one model has no score for is unscored in the difference."""
-    base = mean.parts(table())
-    better = mean.parts(table(score=[None, *(float(n) + 1 + n % 3 for n in range(1, 30))]))
-    found = mean.compare(FAMILIES, better, base, PLAN)
+    better = table(score=[None, *(float(n) + 1 + n % 3 for n in range(1, 30))])
+    found = result(MEAN, [better, table()], PLAN)
     assert (found.n, found.unscored) == (29, 1)
     assert found.value == pytest.approx(2.0, abs=0.1)
     assert found.low > 1.0
@@ -91,7 +82,9 @@ def test_a_comparison_takes_items_that_both_have_scored(mean):
 
 def test_metrics_combine_and_each_takes_its_columns(tmp_path):
     """`evaluate.combine` gives one table to all metrics; other columns do not disturb."""
-    combined = evaluate.combine([ResponseNll(tmp_path), Perplexity(tmp_path), Mean(tmp_path)])
+    combined = evaluate.combine(
+        [RatioMetric(definition, tmp_path) for definition in (RESPONSE_NLL, PERPLEXITY, MEAN)]
+    )
     found = combined.compute(
         **table(nll_sum=[float(10 + n % 3) for n in range(30)], tokens=[5] * 30), plan=PLAN
     )
@@ -104,7 +97,7 @@ def test_metrics_combine_and_each_takes_its_columns(tmp_path):
 def test_a_combined_value_equals_the_metric_alone(tmp_path, mean):
     """Combining adds nothing and takes nothing away."""
     alone = mean.compute(**table(), plan=PLAN)
-    assert evaluate.combine([Mean(tmp_path)]).compute(**table(), plan=PLAN) == alone
+    assert evaluate.combine([RatioMetric(MEAN, tmp_path)]).compute(**table(), plan=PLAN) == alone
 
 
 def test_metrics_write_below_their_cache_alone(tmp_path, monkeypatch):
@@ -113,18 +106,17 @@ def test_metrics_write_below_their_cache_alone(tmp_path, monkeypatch):
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     cache = tmp_path / "cache"
-    for metric in suite.metrics(cache):
-        assert str(cache) in metric.data_dir
-    Mean(cache).compute(**table(), plan=PLAN)
+    for definition in suite.METRICS:
+        assert str(cache) in RatioMetric(definition, cache).data_dir
+    RatioMetric(MEAN, cache).compute(**table(), plan=PLAN)
     assert list(home.iterdir()) == []
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
-def test_every_metric_says_what_it_is(tmp_path):
+def test_every_metric_says_what_it_is():
     """Names are unique; each has a version, a unit, a direction and a sentence."""
-    definitions = [metric.definition for metric in suite.metrics(tmp_path)]
-    assert len({d.name for d in definitions}) == len(definitions) == 11
-    for d in definitions:
+    assert len({d.name for d in suite.METRICS}) == len(suite.METRICS) == 11
+    for d in suite.METRICS:
         assert d.version >= 1
         assert d.unit
         assert d.direction in ("lower", "higher")

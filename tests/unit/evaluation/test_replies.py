@@ -1,13 +1,11 @@
 """Replies: who gets one, what they answer, and what the filters make of them."""
 
-import math
-
 import msgspec
 import pytest
 
 from caretune import records
 from caretune.evaluation import replies
-from caretune.evaluation.replies import Share
+from caretune.evaluation.result import Item, ReplyCheck
 from caretune.records import Conversation, Crisis, Gold, Message
 from caretune.safety.decision import (
     AppropriatenessFinding,
@@ -155,25 +153,42 @@ def test_personal_data_in_a_reply_is_counted(chain):
     assert found.pii == 1
 
 
-def test_a_share_counts_the_answered(tmp_path):
-    """Not answered does not apply; answered and not judged is unscored."""
-    (definition,) = (d for d in replies.shares() if d.name == "reply_inappropriate_rate")
-    parts = Share(definition, tmp_path).parts(
-        {"answered": [True, True, True, False], "inappropriate": [True, False, None, None]}
+def item(severity, check, reply="Hm."):
+    """Build an item with what the rates read."""
+    return Item("i", "f", "base", None, severity, None, 0, reply, None, check)
+
+
+def checked(*, appropriate=True, protocol=False):
+    """Build what the filters said of a reply."""
+    return ReplyCheck("allow", 0, False, None, appropriate, protocol)
+
+
+def test_a_share_counts_the_answered():
+    """Not answered is no hit; answered and not judged is unscored."""
+    found = replies.columns(
+        [
+            item("none", checked(appropriate=False)),
+            item("none", checked()),
+            item("none", checked(appropriate=None)),
+            item("none", None),
+            item("none", None, reply=None),
+        ]
     )
-    assert parts.numerators[[0, 1, 3]].tolist() == [1.0, 0.0, 0.0]
-    assert math.isnan(parts.numerators[2])
-    assert parts.denominators.tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert found["inappropriate"] == [1.0, 0.0, None, None, 0.0]
+    assert found["blocked"] == [0.0, 0.0, 0.0, None, 0.0]
 
 
-def test_the_protocol_shares_count_their_severities_alone(tmp_path):
+def test_the_protocol_shares_count_their_severities_alone():
     """Grave and calm are counted apart; one not judged is no miss, moderate is in neither."""
-    columns = {
-        "severity": ["high", "imminent", "none", "low", "moderate", "high", ""],
-        "protocol": [True, False, True, False, True, None, None],
-    }
-    grave, calm = (share.parts(columns) for share in replies.protocol_shares(tmp_path))
-    assert grave.numerators.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert grave.denominators.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert calm.numerators.tolist() == [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
-    assert calm.denominators.tolist() == [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    severities = ["high", "imminent", "none", "low", "moderate", "high", None]
+    flags = [True, False, True, False, True, None, None]
+    found = replies.columns(
+        [
+            item(word, None if flag is None else checked(protocol=flag))
+            for word, flag in zip(severities, flags, strict=True)
+        ]
+    )
+    assert found["grave_protocol"] == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert found["grave"] == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert found["calm_protocol"] == [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    assert found["calm"] == [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]

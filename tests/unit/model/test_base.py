@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from caretune import records
 from caretune.errors import ModelError
 from caretune.model import base, generate
 from caretune.records import Message
@@ -58,6 +59,15 @@ def test_checkpoint_leaves_its_weights(name, request, tmp_path):
     assert record.parameters == loaded.model.num_parameters()
     assert loaded.tokenizer.pad_token == "<spare>"
     assert generate.replies(loaded.model, loaded.tokenizer, ASK, 3, 1)[0].tokens == 3
+
+
+def test_rows_are_padded_on_the_right(nemo_checkpoint: Path, tmp_path: Path):
+    """A checkpoint whose tokenizer pads on the left trains as any other."""
+    source = shutil.copytree(nemo_checkpoint, tmp_path / "source")
+    config = records.read_json(source / "tokenizer_config.json") | {"padding_side": "left"}
+    records.write_json(source / "tokenizer_config.json", config)
+    _keep(source, tmp_path / "base")
+    assert base.load(tmp_path / "base").tokenizer.padding_side == "right"
 
 
 def test_nemo_heads_are_wider(nemo_checkpoint: Path, tmp_path: Path):

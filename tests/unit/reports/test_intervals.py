@@ -19,7 +19,7 @@ def positions(drawn):
 
 def test_interval_beyond_the_threshold_is_drawn_beyond_it():
     """Value -0.3 of at most 0: dot and bar stand left of the line, on the tinted side."""
-    place = positions(intervals.strip(-0.3, -0.4, -0.2, 0.0, better="lower"))
+    place = positions(intervals.strip(-0.3, -0.4, -0.2, 0.0, better="lower").html)
     left, width = place["good"]
     assert place["bar"][0] < place["dot"] < place["bar"][1] < place["limit"]
     assert left < place["bar"][0]
@@ -28,19 +28,19 @@ def test_interval_beyond_the_threshold_is_drawn_beyond_it():
 
 def test_higher_is_better_tints_the_other_side():
     """At least 100: what passes stands right of the line."""
-    place = positions(intervals.strip(15, 10, 20, 100, better="higher"))
+    place = positions(intervals.strip(15, 10, 20, 100, better="higher").html)
     assert place["good"][0] == place["limit"]
     assert place["dot"] < place["limit"]
 
 
 def test_no_interval_draws_no_bar():
     """Unknown uncertainty is not drawn as none."""
-    drawn = intervals.strip(0.3, None, None, 0.5, better="lower")
+    drawn = intervals.strip(0.3, None, None, 0.5, better="lower").html
     assert 'class="bar"' not in drawn
     assert "interval" not in drawn
 
 
 def test_value_at_the_threshold_divides_by_nothing():
     """0 of at most 0 lies in the middle of the strip."""
-    place = positions(intervals.strip(0, 0, 0, 0, better="lower"))
+    place = positions(intervals.strip(0, 0, 0, 0, better="lower").html)
     assert place["dot"] == place["limit"] == 160

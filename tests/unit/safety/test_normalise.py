@@ -17,7 +17,9 @@ from caretune.safety.normalise import normalise
         pytest.param("k i l l  m y s e l f", "kill  myself", id="spaced out"),
         pytest.param("k.i.l.l", "kill", id="dotted"),
         pytest.param("12 kms at 10:30", "12 kms at 10:30", id="numbers stay"),
-        pytest.param("cafe\u0301", "caf\u00e9", id="combining accent"),
+        pytest.param("cafe\u0301", "cafe", id="combining accent"),
+        pytest.param("k\u0456ll m\u0443self", "kill myself", id="cyrillic look-alikes"),
+        pytest.param("die\U0001f622now", "die now", id="emoji parts words"),
     ],
 )
 def test_folded_view_undoes_what_hides_a_word(text, folded):

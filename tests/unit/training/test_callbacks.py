@@ -1,4 +1,4 @@
-"""Figures, checkpoints and the bar follow the steps."""
+"""Figures and checkpoints follow the steps."""
 
 from types import SimpleNamespace
 
@@ -98,14 +98,3 @@ def test_watch_counts_the_steps_alone(monkeypatch):
         watch.on_step_begin(None, None, None)
         watch.on_step_end(None, None, None)
     assert watch.seconds == 3.0
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_bar_is_drawn_on_a_terminal_alone(terminal, monkeypatch, capsys):
-    """A pipe or a log file gets no bar."""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    bar = callbacks.Bar("lora")
-    bar.on_train_begin(None, _at(0), None)
-    bar.on_step_end(None, _at(1), None)
-    bar.on_train_end(None, _at(10), None)
-    assert ("lora" in capsys.readouterr().err) is terminal

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import DataCollatorForSeq2Seq
 
 from caretune.model import adapter, base
 from caretune.moe_lora.losses import UNSUPERVISED
 from caretune.training import rows, sft
-from caretune.training.collator import DomainCollator
 from caretune.training.moe_trainer import MoeTrainer
 from tests.fixtures.models import EXPERTS, dialogues, lora, moe_lora
 
@@ -34,7 +34,7 @@ def _trainer(tiny_base: Path, config: adapter.Config, scratch: Path, batch_size:
     return MoeTrainer(
         model=adapter.add(loaded.model, config, 1),
         args=sft._arguments(settings, "float32", str(scratch)),
-        data_collator=DomainCollator(loaded.tokenizer.pad_token_id),
+        data_collator=DataCollatorForSeq2Seq(loaded.tokenizer),
         train_dataset=rows.prepare(loaded.tokenizer, talk, 256, experts).dataset,
         eval_dataset=rows.prepare(loaded.tokenizer, talk, 256, experts).dataset,
         processing_class=loaded.tokenizer,
@@ -113,3 +113,19 @@ def test_logged_validation_is_the_exact_one(trainer):
     """TRL's mean over batches does not replace the mean over tokens in the log."""
     found = trainer.evaluate()["eval_nll"]
     assert trainer.state.log_history[-1]["eval_nll"] == found
+
+
+def test_padding_trains_nothing(trainer):
+    """Padding stands on the right, is masked, and its label is ignored."""
+    batch = next(iter(trainer.get_eval_dataloader()))
+    padding = batch["attention_mask"] == 0
+    assert padding.any()
+    assert (batch["attention_mask"].diff(dim=1) <= 0).all()
+    assert (batch["labels"][padding] == rows.IGNORED).all()
+    assert (batch["input_ids"][padding] == trainer.processing_class.pad_token_id).all()
+
+
+def test_rows_without_domain_give_none(tiny_base, tmp_path):
+    """A plain adapter's rows have no domain, and its batches no such key."""
+    batch = next(iter(_trainer(tiny_base, lora(), tmp_path).get_train_dataloader()))
+    assert set(batch) == {"input_ids", "attention_mask", "labels"}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import DataCollatorForSeq2Seq
 
 from caretune import records
 from caretune.errors import ModelError
 from caretune.model import adapter, base
 from caretune.training import rows, sft
-from caretune.training.collator import DomainCollator
 from tests.fixtures.models import EXPERTS, dialogues, lora, moe_lora, train
 
 
@@ -89,7 +89,7 @@ def test_published_adapter_is_the_validated_one(trained, tiny_base):
     loaded = base.load(tiny_base)
     model = adapter.attach(loaded.model, trained[1] / "adapter" / "last")
     held_out = rows.prepare(loaded.tokenizer, dialogues(16)[12:], 256, None).dataset
-    batch = DomainCollator(loaded.tokenizer.pad_token_id)(list(held_out))
+    batch = DataCollatorForSeq2Seq(loaded.tokenizer)(list(held_out))
     with torch.inference_mode():
         found = model(**batch).loss.item()
     assert found == pytest.approx(trained[0].history[-1]["validation_nll"], rel=1e-5)
@@ -126,3 +126,11 @@ def test_divergence_is_said(tiny_base, tmp_path):
     """A training without a single number ends in a sentence, not in an empty folder."""
     with pytest.raises(ModelError, match=r"diverged; lower params\.train\.learning_rate"):
         train("lora", lora(), tiny_base, tmp_path / "a", live=tmp_path / "l", learning_rate=1e30)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bar_is_drawn_on_a_terminal_alone(terminal, tiny_base, tmp_path, monkeypatch, capsys):
+    """A pipe or a log file gets no bar."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    train("lora", lora(), tiny_base, tmp_path / "a", live=tmp_path / "l")
+    assert ("Training" in capsys.readouterr().out) is terminal

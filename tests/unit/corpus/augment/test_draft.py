@@ -14,9 +14,10 @@ def row(*roles: str) -> Conversation:
 
 def test_a_dialogue_is_cut_and_joined_again() -> None:
     """System turns lead, exchanges follow, and together they are the row's messages."""
-    cut = draft.dialogue(row("system", "user", "assistant", "user", "assistant"))
-    assert [len(part) for part in cut] == [1, 2]
-    assert [m.content for m in draft.messages(*cut)] == ["0", "1", "2", "3", "4"]
+    told = row("system", "user", "assistant", "user", "assistant")
+    exchanges = draft.cut(told)
+    assert len(exchanges) == 2
+    assert draft.retold(told, exchanges, ["none"]) == (told, ["none"])
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,4 @@ def test_a_dialogue_is_cut_and_joined_again() -> None:
 )
 def test_other_shapes_are_left_alone(roles: list[str]) -> None:
     """A row whose turns do not alternate gets no child."""
-    assert draft.dialogue(row(*roles)) is None
+    assert draft.cut(row(*roles)) == []

@@ -90,6 +90,7 @@ tables.of(
     crisis["by_severity"],
     [
         tables.Column("any risk seen", "any", tables.meter),
+        tables.Column("seen as moderate or graver", "moderate", tables.meter),
         tables.Column("seen as high or imminent", "high", tables.meter),
         tables.Column("messages", "n"),
     ],

@@ -31,7 +31,8 @@ def main(
     rows = [
         row
         for task in _TASKS
-        for row in records.read(messages / f"messages_{task}.jsonl", LabelledMessage)
+        for path in _files(messages, task)
+        for row in records.read(path, LabelledMessage)
     ]
     turns = list(records.read(messages / "conversations_crisis.jsonl", measure.LabelledTurns))
     dialogues = records.read(messages / "dialogues.jsonl", LabelledDialogue)
@@ -55,6 +56,12 @@ def main(
         crisis_recall=decisions["crisis"]["any"]["recall"],
         crisis_false_alarm_rate=decisions["crisis"]["any"]["false_alarm_rate"],
     )
+
+
+def _files(folder: Path, task: str) -> list[Path]:
+    """Return a task's sets in the order of their names; the first must be there."""
+    first = folder / f"messages_{task}.jsonl"
+    return [first, *sorted(folder.glob(f"messages_{task}_*.jsonl"))]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ class Filters(Section):
     inverse_regularisation: PositiveFloat
     """C of the logistic regression; larger fits closer."""
     max_false_alarm_rate: Rate
-    """Share of harmless messages a head may flag in cross-validation; sets its threshold."""
-    crisis_max_false_alarm_rate: Rate
-    """The same for the crisis heads, which may flag more, since a miss costs more."""
+    """Share of its task's harmless messages, mostly traps, that a head may flag in cross-validation."""
+    crisis_noted_false_alarm_rate: Rate
+    """The same for low severity and the crisis types, which are noted and change no answer."""
+    crisis_answered_false_alarm_rate: Rate
+    """The same for moderate severity and above, where the answer changes; of milder messages."""
     max_message_chars: Positive
     """A longer message fails the content-length gate (characters)."""

@@ -4,7 +4,7 @@ Patterns and heads each say a rank (0 none .. 4 imminent); the graver counts. A 
 pattern by one step at most, and never a pattern that is imminent by itself; an immediate timeline
 lifts high to imminent; protective factors lower nothing. Alone, the patterns of moderate or more
 find 29 % of the authored risk and 15 % of the traps: what is not said outright counts only where the
-head leans the same way.
+head sees risk too (at equal false alarms, .21, that finds .75 of it; a head at half its threshold .70).
 """
 
 from collections.abc import Collection, Sequence
@@ -35,7 +35,6 @@ _OUTRIGHT: dict[str, frozenset[str]] = {
 _TIMELINES = (Timeline.IMMEDIATE, Timeline.SHORT_TERM, Timeline.ONGOING)
 _HEADS = {rank: f"severity/{word}" for rank, word in enumerate(SEVERITIES) if rank}
 _LOW, _MODERATE, _HIGH, _IMMINENT = 1, 2, 3, 4
-_AGREES = 0.5
 _PATTERN_CONFIDENCE = 0.9
 
 
@@ -63,8 +62,8 @@ def assess(
     """Assess one message; `carried` are the components of the turns before it."""
     modifiers = [hit for hit in hits if hit.pattern.family == "modifiers"]
     own = [_weigh(hit, modifiers) for hit in hits if hit.pattern.family in _OWN]
-    leans = scores[_HEADS[_LOW]] >= _AGREES * thresholds[_HEADS[_LOW]]
-    own = own if leans or any(map(_outright, own)) else []
+    agrees = scores[_HEADS[_LOW]] >= thresholds[_HEADS[_LOW]]
+    own = own if agrees or any(map(_outright, own)) else []
     others = [hit for hit in hits if hit.pattern.family == "others"]
     timeline = _timeline(modifiers)
     ruled, predicted = _ruled(own, timeline, carried), _predicted(scores, thresholds)

@@ -8,7 +8,6 @@ to unit length apart, so that a long text does not drown its patterns. Words kee
 import re
 import zlib
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,8 @@ from caretune.safety.scan import Hit
 _WORD = re.compile(r"[a-z0-9']+|[?!]")
 _CHAR_SIZES = (2, 3, 4, 5)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_HIGH_BITS = np.uint64(40)
+_WORDS_SALT, _CONTEXT_SALT = np.uint64(0x77), np.uint64(0x78)
 _SPACE = np.uint64(32)
 _BLOCKS = 4
 # About three words; the labelled messages' median is 32 and 67. At 28 and 58, public short crisis
@@ -50,10 +51,10 @@ def row(text: str, patterns: Iterable[str], bits: int, context: str = "") -> Row
     mask = (1 << bits) - 1
     words = _WORD.findall(text)
     blocks = (
-        _named(_grams(words, "w"), mask),
+        _grams(words, _WORDS_SALT, mask),
         _characters(words, mask),
-        _named([f"p{name}" for name in sorted(set(patterns))], mask),
-        _named(_grams(_WORD.findall(context), "x"), mask),
+        _count(_hashes([f"p{name}" for name in set(patterns)]), mask),
+        _grams(_WORD.findall(context), _CONTEXT_SALT, mask),
     )
     return Row(
         np.concatenate([places for places, _ in blocks]),
@@ -62,15 +63,15 @@ def row(text: str, patterns: Iterable[str], bits: int, context: str = "") -> Row
     )
 
 
-def _grams(words: list[str], space: str) -> list[str]:
-    return [space + word for word in words] + [
-        f"{space}{left} {right}" for left, right in pairwise(words)
-    ]
+def _hashes(names: list[str]) -> NDArray[np.uint64]:
+    return np.array([zlib.crc32(name.encode()) for name in names], dtype=np.uint64)
 
 
-def _named(names: list[str], mask: int) -> tuple[Places, Values]:
-    hashes = [zlib.crc32(name.encode()) & mask for name in names]
-    return _count(np.array(hashes, dtype=np.int64))
+def _grams(words: list[str], salt: np.uint64, mask: int) -> tuple[Places, Values]:
+    """Hash the words and each two in a row; the salt keeps a context's words apart."""
+    ones = (_hashes(words) ^ salt) * _MULTIPLIER  # (words,)
+    twos = (ones[:-1] * _MULTIPLIER) ^ ones[1:]  # (words - 1,)
+    return _count(np.concatenate([ones, twos * _MULTIPLIER]) >> _HIGH_BITS, mask)
 
 
 def _characters(words: list[str], mask: int) -> tuple[Places, Values]:
@@ -82,12 +83,12 @@ def _characters(words: list[str], mask: int) -> tuple[Places, Values]:
     for size in range(2, _CHAR_SIZES[-1] + 1):
         hashes = (hashes[:-1] * _MULTIPLIER) ^ codes[size - 1 :]
         alive = alive[:-1] & pairs[size - 2 :]
-        found.append((hashes[alive] * _MULTIPLIER) >> np.uint64(40))
-    return _count((np.concatenate(found) & np.uint64(mask)).astype(np.int64))
+        found.append((hashes[alive] * _MULTIPLIER) >> _HIGH_BITS)
+    return _count(np.concatenate(found), mask)
 
 
-def _count(hashes: Places) -> tuple[Places, Values]:
-    places, counts = np.unique(hashes, return_counts=True)
+def _count(hashes: NDArray[np.uint64], mask: int) -> tuple[Places, Values]:
+    places, counts = np.unique((hashes & np.uint64(mask)).astype(np.int64), return_counts=True)
     return places, (1 + np.log(counts)).astype(np.float32)
 
 

@@ -100,7 +100,7 @@ def fit(
         bits: Size of the hashed space, as a power of two.
         folds: Folds of the grouped cross-validation.
         inverse_regularisation: C of the logistic regression.
-        false_alarm_rates: Head -> share of its negatives that may pass its threshold.
+        false_alarm_rates: Head -> share of its own task's negatives that may pass its threshold.
         seed: Seed of the fold shuffle.
     """
     matrix = _matrix(rows, bits)
@@ -122,7 +122,7 @@ def fit(
             heads.offsets[column] = one.offset
             fitted.held_out[:, column] = one.held_out
             own = np.array([_is_own(head, example) for example in examples])
-            threshold = _threshold(one, target, false_alarm_rates[head])
+            threshold = _threshold(one, target, own, false_alarm_rates[head])
             fitted.thresholds[head] = threshold
             fitted.metrics[head] = _measure(one.held_out, target, own, threshold)
     return fitted
@@ -150,9 +150,14 @@ def _fit_head(
     )
 
 
-def _threshold(one: _FittedHead, target: _Target, false_alarm_rate: float) -> float:
-    """Return the probability that this share of the negatives reaches, above that of no words."""
-    negatives = one.held_out[target.taught & ~target.truth]
+def _threshold(
+    one: _FittedHead, target: _Target, own: NDArray[np.bool_], false_alarm_rate: float
+) -> float:
+    """Return the probability that this share of the own task's negatives reaches.
+
+    It stays above that of no words at all.
+    """
+    negatives = one.held_out[target.taught & ~target.truth & own]
     least = 1 / (1 + np.exp(-one.offset)) + _ABOVE_SILENCE
     rate = np.quantile(negatives, 1 - false_alarm_rate, method="higher")
     return round(float(max(rate, least)), 6)

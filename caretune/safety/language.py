@@ -6,7 +6,6 @@ the share of Latin letters. What is not surely another language counts as Englis
 
 import re
 import unicodedata
-from typing import NamedTuple
 
 ENGLISH = "en"
 UNKNOWN = "und"
@@ -39,23 +38,15 @@ _FUNCTION_WORDS = {
 }
 
 
-class _Table(NamedTuple):
-    english: frozenset[str]
-    foreign: dict[str, frozenset[str]]
-
-
-_TABLE = _Table(
-    frozenset(_FUNCTION_WORDS["en"].split()),
-    {
-        language: frozenset(words.split()) - frozenset(_FUNCTION_WORDS["en"].split())
-        for language, words in sorted(_FUNCTION_WORDS.items())
-        if language != ENGLISH
-    },
-)
-
-
-ENGLISH_WORDS = _TABLE.english
+ENGLISH_WORDS = frozenset(_FUNCTION_WORDS[ENGLISH].split())
 """English function words."""
+
+_FOREIGN = {
+    language: frozenset(words.split()) - ENGLISH_WORDS
+    for language, words in sorted(_FUNCTION_WORDS.items())
+    if language != ENGLISH
+}
+_ANY_FOREIGN = frozenset[str]().union(*_FOREIGN.values())
 
 
 def detect(plain: str) -> str:
@@ -65,9 +56,10 @@ def detect(plain: str) -> str:
     if letters and latin / len(letters) < _MIN_LATIN_RATE:
         return UNKNOWN
     words = _WORD.findall(plain.lower())
-    english = sum(word in _TABLE.english for word in words)
+    english = sum(map(ENGLISH_WORDS.__contains__, words))
+    foreign = list(filter(_ANY_FOREIGN.__contains__, words))
     counts = {
-        language: sum(word in table for word in words) for language, table in _TABLE.foreign.items()
+        language: sum(map(table.__contains__, foreign)) for language, table in _FOREIGN.items()
     }
     best = max(counts, key=lambda language: counts[language])
     if counts[best] > english and counts[best] >= max(2, _MIN_FOREIGN_RATE * len(words)):

@@ -20,6 +20,7 @@ from caretune.safety.scan import Hit, Scanner
 from caretune.safety.taxonomy import SEVERITIES, PiiType, Severity, severity_rank
 
 _HIGH = severity_rank(Severity.HIGH)
+_REACHED = {"any": 1, "moderate": severity_rank(Severity.MODERATE), "high": _HIGH}
 
 
 class LabelledTurns(msgspec.Struct, frozen=True):
@@ -151,18 +152,14 @@ def _see(
 
 def _crisis(seen: Sequence[_Seen], rank: Callable[[_Seen], int]) -> dict[str, Any]:
     ranks = [(severity_rank(item.row.label["severity"]), rank(item)) for item in seen]
-    by_severity = {
-        str(word): {
-            "n": sum(true == step for true, _ in ranks),
-            "any": _rate(
-                sum(t == step and r > 0 for t, r in ranks), sum(t == step for t, _ in ranks)
-            ),
-            "high": _rate(
-                sum(t == step and r >= _HIGH for t, r in ranks), sum(t == step for t, _ in ranks)
-            ),
+    by_severity = {}
+    for step, word in enumerate(SEVERITIES):
+        seen_as = [said for true, said in ranks if true == step]
+        reached = {
+            name: _rate(sum(said >= least for said in seen_as), len(seen_as))
+            for name, least in _REACHED.items()
         }
-        for step, word in enumerate(SEVERITIES)
-    }
+        by_severity[str(word)] = {"n": len(seen_as)} | reached
     return {
         "any": _counted([(t > 0, r > 0) for t, r in ranks])._asdict(),
         "high": _counted([(t >= _HIGH, r >= _HIGH) for t, r in ranks])._asdict(),

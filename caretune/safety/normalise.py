@@ -9,6 +9,7 @@ mend it.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\u0060\u00b4\uff07"), "'")
@@ -47,8 +48,8 @@ class View(NamedTuple):
     """A text for matching; character i came from code points `starts[i]` up to `ends[i]`."""
 
     text: str
-    starts: list[int]
-    ends: list[int]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Map a span of this view to code points of the original (end exclusive)."""
@@ -72,7 +73,7 @@ def normalise(text: str) -> Normalised:
 
 def _mend(text: str) -> View:
     if text.isascii() and "\n" not in text and "\t" not in text and "`" not in text:
-        return View(text, list(range(len(text))), list(range(1, len(text) + 1)))
+        return View(text, range(len(text)), range(1, len(text) + 1))
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

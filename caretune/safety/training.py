@@ -20,7 +20,7 @@ from caretune.safety.scan import Scanner
 from caretune.safety.taxonomy import severity_rank
 
 _MIN_COMMON_TEXTS = 2
-_ESCALATING = frozenset({"severity/high", "severity/imminent"})
+_ANSWERED = frozenset({"severity/moderate", "severity/high", "severity/imminent"})
 
 
 class Settings(NamedTuple):
@@ -31,7 +31,8 @@ class Settings(NamedTuple):
     feature_bits: int
     inverse_regularisation: float
     max_false_alarm_rate: float
-    crisis_max_false_alarm_rate: float
+    crisis_noted_false_alarm_rate: float
+    crisis_answered_false_alarm_rate: float
     max_message_chars: int
 
 
@@ -95,9 +96,11 @@ def _rows(examples: Sequence[Example], found: Sequence[Pattern], bits: int) -> l
 
 
 def _false_alarm_rate(head: str, settings: Settings) -> float:
-    """Return the crisis rate for what is only named; what calls people in keeps the stricter one."""
-    named = head.startswith(("severity/", "type/")) and head not in _ESCALATING
-    return settings.crisis_max_false_alarm_rate if named else settings.max_false_alarm_rate
+    if head in _ANSWERED:
+        return settings.crisis_answered_false_alarm_rate
+    if head.startswith(("severity/", "type/")):
+        return settings.crisis_noted_false_alarm_rate
+    return settings.max_false_alarm_rate
 
 
 def _common(examples: Iterable[Example]) -> frozenset[str]:

@@ -52,8 +52,8 @@ def expected(stage_module: str, graph: grimp.ImportGraph) -> list[str]:
 
 
 def declared(stage: Any) -> list[str]:
-    """Return the package files that a stage of dvc.yaml declares as plain files."""
-    return sorted(d for d in stage["deps"] if d.startswith(_OWNED) and (ROOT / d).is_file())
+    """Return the package files that a stage of dvc.yaml declares, also those that are gone."""
+    return sorted(d for d in stage["deps"] if d.startswith(_OWNED) and not (ROOT / d).is_dir())
 
 
 def module_of(name: str) -> str:

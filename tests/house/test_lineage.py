@@ -43,6 +43,13 @@ def test_a_new_import_is_noticed(graph):
     graph.remove_import(importer="stages.filters", imported="caretune.gate.verdict")
 
 
+def test_a_file_that_is_gone_is_noticed():
+    """A dependency on a deleted module counts as declared, so that the comparison names it."""
+    assert closure.declared({"deps": ["caretune/gone.py", "caretune/safety/patterns"]}) == [
+        "caretune/gone.py"
+    ]
+
+
 def test_the_template_that_params_name_is_a_dependency():
     """Another `base.template`, or another word in it, reruns `base`."""
     assert "${base.template}" in STAGES["base"]["deps"]

@@ -14,8 +14,8 @@ _SCANNER = Scanner(pattern for pattern in patterns.load(_FOLDER) if pattern.fami
 _LIMITS = dict.fromkeys(HEADS, 0.5)
 
 
-def _assess(text, chance=0.0, carried=(), **chances):
-    scores = dict.fromkeys(HEADS, chance) | {k.replace("_", "/", 1): v for k, v in chances.items()}
+def _assess(text, carried=(), **chances):
+    scores = dict.fromkeys(HEADS, 0.0) | {k.replace("_", "/", 1): v for k, v in chances.items()}
     hits = _SCANNER.scan(normalise.normalise(text).folded.text)
     return crisis.assess(hits, scores, _LIMITS, carried)
 
@@ -47,7 +47,7 @@ def test_patterns_alone_give_a_severity(text, severity):
 def test_a_modifier_lowers_by_one_step_at_most():
     """Several modifiers together lower high to moderate, not further."""
     text = "what if in the novel she said I want to kill myself lol"
-    assert _assess(text, chance=0.3).finding.severity == "moderate"
+    assert _assess(text, severity_low=0.6).finding.severity == "moderate"
 
 
 def test_a_modifier_never_lowers_an_act():
@@ -63,10 +63,10 @@ def test_protective_factors_lower_nothing():
 
 
 def test_ambiguous_signs_need_the_head():
-    """A letter alone is nobody's danger; with a head that leans along it is."""
+    """A letter alone is nobody's danger; with a head that sees risk too it is."""
     text = "I've written the letters"
-    assert _assess(text, chance=0.0).finding.severity == "none"
-    assert _assess(text, chance=0.3).finding.severity == "high"
+    assert _assess(text).finding.severity == "none"
+    assert _assess(text, severity_low=0.6).finding.severity == "high"
 
 
 def test_heads_alone_give_a_severity():
@@ -78,9 +78,10 @@ def test_heads_alone_give_a_severity():
 
 def test_what_was_said_before_is_carried():
     """A plan after an earlier wish is high, though neither message alone is."""
-    carried = _assess("I wish I was dead", chance=0.3).components
-    assert _assess("giving away all my things", chance=0.3).finding.severity == "moderate"
-    assert _assess("giving away all my things", 0.3, carried).finding.severity == "high"
+    carried = _assess("I wish I was dead", severity_low=0.6).components
+    later = "giving away all my things"
+    assert _assess(later, severity_low=0.6).finding.severity == "moderate"
+    assert _assess(later, carried=carried, severity_low=0.6).finding.severity == "high"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export BENTOML_DO_NOT_TRACK := True
 
-.PHONY: help repro demo serve test test-all check deps bench ci-repro clean
+.PHONY: help repro demo serve test test-all check deps bench bench-filters ci-repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,6 +55,11 @@ deps: $(VENV) ## write each stage's import closure into dvc.yaml
 
 bench: $(VENV) ## MoE-LoRA against LoRA of equal total rank: step, activations, decode
 	python -m tests.bench.bench_moe_lora
+
+bench-filters: $(VENV) ## the filter chain beside Presidio, better-profanity and a loop of re (fetches the two)
+	test -x build/rivals/bin/python || $(PYTHON) -m venv build/rivals
+	build/rivals/bin/pip install --quiet --disable-pip-version-check presidio-analyzer==2.2.366 better-profanity==0.7.0
+	python -m tests.bench.bench_filters build/rivals/bin/python
 
 ci-repro: $(VENV) ## a real `dvc repro` of the small profile in a clone, twice: the second does nothing
 	rm -rf $(CI_CLONE)

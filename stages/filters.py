@@ -7,7 +7,7 @@ import structlog
 from caretune import records
 from caretune.cli import stage
 from caretune.params import loader
-from caretune.safety import bundle, measure, training
+from caretune.safety import bundle, measure, training, trials
 from caretune.safety.examples import (
     LabelledDialogue,
     LabelledMessage,
@@ -34,7 +34,7 @@ def main(
         for path in _files(messages, task)
         for row in records.read(path, LabelledMessage)
     ]
-    turns = list(records.read(messages / "conversations_crisis.jsonl", measure.LabelledTurns))
+    turns = list(records.read(messages / "conversations_crisis.jsonl", trials.LabelledTurns))
     dialogues = records.read(messages / "dialogues.jsonl", LabelledDialogue)
     taught = [*examples(rows), *calm_dialogues(dialogues)]
     trained = training.train(taught, patterns, training.Settings(**p.model_dump()))
@@ -45,16 +45,18 @@ def main(
         "protocol_reviewed": trained.parts.protocol.reviewed,
         "heads": {head: found._asdict() for head, found in trained.fitted.metrics.items()},
         "decisions": decisions,
-        "pii": measure.personal_data([row for row in rows if row.task == "pii"], trained.chain),
-        "sequences": measure.sequences(turns, trained.chain),
+        "pii": trials.personal_data([row for row in rows if row.task == "pii"], trained.chain),
+        "names_held_out": trained.names._asdict(),
+        "sequences": trials.sequences(turns, trained.chain),
     }
     records.write_json(metrics, figures)
+    any_risk = decisions["crisis"]["any"]
     structlog.get_logger().info(
         "filters trained",
         digest=digest[:12],
         messages=len(rows),
-        crisis_recall=decisions["crisis"]["any"]["recall"],
-        crisis_false_alarm_rate=decisions["crisis"]["any"]["false_alarm_rate"],
+        crisis_recall=any_risk.recall.value,
+        crisis_false_alarm_rate=any_risk.false_alarm_rate.value,
     )
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from caretune.cli import gate, params, scan
+from caretune.cli import gate, monitor, params, scan
 from caretune.cli.stage import configure_log, guard
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.add_typer(params.app, name="params")
 app.command("scan")(scan.scan)
+app.command("monitor")(monitor.monitor)
 app.command("gate")(gate.gate)
 
 

@@ -18,6 +18,7 @@ from caretune.params.evaluate import Evaluate
 from caretune.params.filters import Filters
 from caretune.params.gate import Gate
 from caretune.params.ingest import Ingest
+from caretune.params.monitoring import Monitoring
 from caretune.params.safety_label import SafetyLabel
 from caretune.params.service import Service
 from caretune.params.split import Split
@@ -37,6 +38,7 @@ class Params(section.Section):
     evaluate: Evaluate
     gate: Gate
     service: Service
+    monitoring: Monitoring
 
     @model_validator(mode="after")
     def _fits_the_rehearsal_base(self) -> Self:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -13,6 +14,8 @@ from caretune.reports import style
 from caretune.reports.style import Fragment
 
 _WIDTH_IN, _HEIGHT_IN = 5.0, 2.9
+_SQUARE_IN = 3.2
+_DOT_PT = 9.0  # diameter of the largest dot
 _LABEL_GAP = 0.075  # of the axis height: closer labels at line ends would overlap
 _SURPLUS = (
     re.compile(r"<metadata>.*?</metadata>|<!--.*?-->\n?", re.DOTALL),
@@ -44,10 +47,36 @@ def curves(
         _label_ends(axes, ends)
         axes.set_xlabel("optimiser step")
         _dress(axes)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    drawing = _inline(buffer.getvalue().decode(), f"{title}: {subtitle}")
-    return style.draw("figure", title=title, subtitle=subtitle, drawing=drawing)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        return _captioned(title, subtitle, figure)
+
+
+def reliability(title: str, subtitle: str, bins: Sequence[Mapping[str, Any]]) -> Fragment:
+    """Draw the share that is positive over the score; on the diagonal a score is a probability.
+
+    Args:
+        title: Whose scores these are.
+        subtitle: How far they are off, in words.
+        bins: Bins with `score` (the mean, 0..1) and `positive` (a rate with its interval); a dot's
+            area tells how many messages it stands for.
+    """
+    with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(_SQUARE_IN, _SQUARE_IN), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=style.PALETTE["muted"], lw=1, ls=(0, (3, 3)))
+        most = max((part["positive"]["n"] for part in bins), default=1)
+        for part in bins:
+            seen, colour = part["positive"], style.PALETTE["accent"]
+            axes.plot([part["score"]] * 2, [seen["low"], seen["high"]], color=colour, lw=1.4)
+            size = _DOT_PT * (0.3 + 0.7 * (seen["n"] / most) ** 0.5)
+            axes.plot(part["score"], seen["value"], "o", color=colour, ms=size)
+        axes.set(
+            xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="score", ylabel="share that is positive"
+        )
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+        _dress(axes)
+        return _captioned(title, subtitle, figure)
 
 
 def points(history: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
@@ -87,8 +116,16 @@ def _dress(axes: mpl.axes.Axes) -> None:
     axes.spines["bottom"].set_color(style.PALETTE["line"])
     axes.grid(axis="y", color=style.PALETTE["line"], lw=0.7)
     axes.tick_params(length=0, colors=style.PALETTE["muted"])
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.xaxis.label.set_color(style.PALETTE["muted"])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_color(style.PALETTE["muted"])
+
+
+def _captioned(title: str, subtitle: str, figure: Figure) -> Fragment:
+    """Write a figure as SVG under its caption."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    drawing = _inline(buffer.getvalue().decode(), f"{title}: {subtitle}")
+    return style.draw("figure", title=title, subtitle=subtitle, drawing=drawing)
 
 
 def _inline(svg: str, label: str) -> Fragment:

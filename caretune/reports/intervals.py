@@ -17,6 +17,7 @@ def strip(
     *,
     better: Literal["lower", "higher"],
     unit: str = "",
+    ends: tuple[float, float] | None = None,
 ) -> Fragment:
     """Draw a value (dot), its interval (bar) and a threshold (dashed line); no value, no strip.
 
@@ -27,12 +28,14 @@ def strip(
         threshold: In the unit of the value.
         better: Which side of the threshold passes; that side is tinted.
         unit: `rate` writes per cent.
+        ends: What the strip begins and ends with, so that strips can be compared; as near as the
+            values allow where it is not given.
     """
     if value is None:
         return Fragment("")
     known = [end for end in (value, low, high, threshold) if end is not None]
     room = _ROOM * (max(known) - min(known)) or max(abs(threshold), 1.0) / 2
-    first, last = min(known) - room, max(known) + room
+    first, last = ends or (min(known) - room, max(known) + room)
 
     def place(number: float) -> float:
         return round(_FIRST_X + (number - first) / (last - first) * (_LAST_X - _FIRST_X), 1)

@@ -54,7 +54,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], figures_from: i
 
 def of(first: str, rows: Mapping[str, Mapping[str, Any]], columns: Sequence[Column]) -> Fragment:
     """Draw one row for each name, in order; columns drawn as meters come before plain figures."""
-    meters = sum(column.show in {meter, warning} for column in columns)
+    meters = sum(column.show in {meter, warning, share, caution} for column in columns)
     return table(
         [first, *(column.caption for column in columns)],
         [
@@ -103,6 +103,34 @@ def warning(rate: float | None) -> Fragment:
     return meter(rate, "open")
 
 
+def share(rate: Mapping[str, Any], colour: str = "accent") -> Fragment:
+    """Draw a rate with its interval as a line on the bar, and its count in words."""
+    if rate["value"] is None:
+        return Fragment(style.NOT_MEASURED)
+    return style.draw("share", rate, colour)
+
+
+def caution(rate: Mapping[str, Any]) -> Fragment:
+    """Draw a rate with its interval that should be small, in the colour of caution."""
+    return share(rate, "open")
+
+
+def heat(first: str, counts: Mapping[str, Mapping[str, int]]) -> Fragment:
+    """Draw steps of one scale (down) by what was made of them (across), tinted by share of the row.
+
+    Right of the diagonal lies what was judged too grave, left of it what was judged too mild.
+    """
+    steps = list(ordered(dict.fromkeys([*counts, *(n for row in counts.values() for n in row)])))
+    rows = []
+    for down, name in enumerate(steps):
+        row = counts.get(name, {})
+        whole = sum(row.values())
+        if whole:
+            cells = [_heat(row.get(to, 0), whole, place - down) for place, to in enumerate(steps)]
+            rows.append([style.words(name), *cells])
+    return table([first, *map(style.words, steps)], rows)
+
+
 def pairs(rows: Mapping[str, Any]) -> Fragment:
     """Draw names with one value each, such as digests or versions."""
     return style.draw("pairs", rows=rows)
@@ -124,3 +152,8 @@ def flow(steps: Sequence[Step]) -> Fragment:
     """Draw the way of the rows through the stages: kept, added and left, on one common scale."""
     whole = max(max(step.read, step.written) for step in steps) or 1
     return style.draw("flow", steps=steps, whole=whole)
+
+
+def _heat(number: int, whole: int, off: int) -> Fragment:
+    tone = "pass" if not off else "open" if off > 0 else "fail"
+    return style.draw("heat", number, number / whole, tone)

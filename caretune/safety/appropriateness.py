@@ -18,13 +18,16 @@ CRITICAL = frozenset(
 """Violations that may cost a life; a reply with one of them never goes out."""
 
 _DECIDES = 2
+_OUTRIGHT = 3
+"""Weight that stands whatever else a reply says; a lighter pattern gives way to an exempt one."""
 
 
 def assess(hits: Sequence[Hit], scores: Scores, thresholds: Scores) -> AppropriatenessFinding:
     """Assess one reply."""
     family = [hit.pattern for hit in hits if hit.pattern.family == "appropriateness"]
     exempt = any(pattern.component == "exempt" for pattern in family)
-    decisive = [pattern for pattern in family if pattern.weight >= _DECIDES and not exempt]
+    least = _OUTRIGHT if exempt else _DECIDES
+    decisive = [pattern for pattern in family if pattern.weight >= least]
     score = scores[HEAD]
     if not decisive and score < thresholds[HEAD]:
         return AppropriatenessFinding(score=round(score, 4))

@@ -1,4 +1,4 @@
-"""The filter bundle on disk: five plain files under one digest; no pickle, nothing to execute.
+"""The filter bundle on disk: six plain files under one digest; no pickle, nothing to execute.
 
 bundle.json names the sha256 of the other files, so that the sha256 of bundle.json names them all.
 """
@@ -14,8 +14,10 @@ from caretune.errors import FilterError
 from caretune.lineage import digest
 from caretune.safety import heads
 from caretune.safety.heads import Heads
+from caretune.safety.names import Lexicon
 from caretune.safety.patterns import Pattern
 from caretune.safety.protocol import Protocol
+from caretune.safety.tagger import Tagger
 
 FORMAT = 1
 HEADER = "bundle.json"
@@ -23,6 +25,7 @@ _HEADS = "heads.safetensors"
 _PATTERNS = "patterns.json"
 _PROTOCOL = "protocol.json"
 _CANARIES = "canaries.json"
+_TAGGER = "tagger.json"
 _WORDS = "words.json"
 
 
@@ -48,13 +51,14 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bundle(NamedTuple):
-    """All that the chain needs; `common` are words that are no names."""
+    """All that the chain needs."""
 
     header: Header
     patterns: list[Pattern]
     protocol: Protocol
     heads: Heads
-    common: frozenset[str]
+    lexicon: Lexicon
+    tagger: Tagger
     canaries: list[Canary]
     digest: str
 
@@ -66,7 +70,8 @@ class Parts(NamedTuple):
     protocol: Protocol
     heads: Heads
     thresholds: dict[str, float]
-    common: frozenset[str]
+    lexicon: Lexicon
+    tagger: Tagger
     max_message_chars: int
     versions: dict[str, str]
 
@@ -76,10 +81,11 @@ def write(folder: Path, parts: Parts, canaries: Sequence[Canary]) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     records.write_json(folder / _PATTERNS, parts.patterns)
     records.write_json(folder / _PROTOCOL, parts.protocol)
-    records.write_json(folder / _WORDS, sorted(parts.common))
+    records.write_json(folder / _WORDS, parts.lexicon.listed())
+    records.write_json(folder / _TAGGER, parts.tagger)
     records.write_json(folder / _CANARIES, list(canaries))
     (folder / _HEADS).write_bytes(heads.dump(parts.heads))
-    names = (_CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _WORDS)
+    names = (_CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _TAGGER, _WORDS)
     header = Header(
         format=FORMAT,
         files={name: digest.sha256_file(folder / name) for name in names},
@@ -118,7 +124,8 @@ def read(folder: Path) -> Bundle:
         patterns=_decode(folder / _PATTERNS, list[Pattern]),
         protocol=_decode(folder / _PROTOCOL, Protocol),
         heads=heads.load(folder / _HEADS, tuple(header.heads), header.features["bits"]),
-        common=frozenset(_decode(folder / _WORDS, list[str])),
+        lexicon=_decode(folder / _WORDS, Lexicon),
+        tagger=_decode(folder / _TAGGER, Tagger),
         canaries=_decode(folder / _CANARIES, list[Canary]),
         digest=digest.sha256_file(folder / HEADER),
     )

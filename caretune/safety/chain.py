@@ -4,6 +4,7 @@ One Decision a message. A step that raises fails closed: the decision is to bloc
 `unscored`, and the log names the step's error, never the text.
 """
 
+import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from caretune.safety import (
     language,
     normalise,
     pii,
+    scan,
     toxicity,
 )
 from caretune.safety.bundle import Bundle
@@ -38,7 +40,7 @@ from caretune.safety.decision import (
 from caretune.safety.gates import Findings
 from caretune.safety.heads import Scorer, Scores
 from caretune.safety.pii import Redaction
-from caretune.safety.scan import Hit, Scanner
+from caretune.safety.scan import Hit
 from caretune.safety.taxonomy import Action, BiasLevel, Severity, Subject, severity_rank
 
 _HIGH = severity_rank(Severity.HIGH)
@@ -79,12 +81,13 @@ class Chain:
         self.protocol = parts.protocol
         self._thresholds = parts.header.thresholds
         self._max_characters = parts.header.max_message_chars
-        self._common = parts.common
+        self._lexicon = parts.lexicon
+        self._tagger = parts.tagger
         self._numbers = parts.protocol.allowed_numbers()
         self._hosts = parts.protocol.allowed_hosts()
         self._scorer = Scorer(parts.heads)
-        self._private = Scanner(p for p in parts.patterns if p.family == "pii")
-        self._spoken = Scanner(p for p in parts.patterns if p.family != "pii")
+        self._private = scan.private(parts.patterns)
+        self._spoken = scan.spoken(parts.patterns)
 
     @classmethod
     def load(cls, folder: Path) -> "Chain":
@@ -124,23 +127,34 @@ class Chain:
         joined = "\n".join(turn.content for turn in turns)
         return self._closed(lambda: self._over(turns), joined)
 
-    def redact(self, text: str) -> Redaction:
-        """Redact one text on its own."""
-        return self.redactor().redact(text)
+    def redact(self, text: str, ours: bool = False) -> Redaction:
+        """Redact one text on its own; in a reply of ours also the numbers that no line has."""
+        view = normalise.normalise(text)
+        spans = self._personal(text, view)
+        spans = self.protocol.checked(spans, view.plain) if ours else spans
+        return Redaction(pii.Placeholders().replace(text, spans), spans)
 
     def redactor(self) -> Redactor:
         """Return a redactor for one conversation."""
         return Redactor(self._personal)
 
-    def protocol_reply(self, decision: Decision) -> str:
-        """Return the protocol's reply to a high, imminent or unscored message."""
-        return self.protocol.reply(decision.subject, decision.crisis.severity, decision.language)
+    def protocol_reply(self, decision: Decision, locale: str | None = None) -> str:
+        """Return the protocol's reply to a high, imminent or unscored message.
 
-    def safe_reply(self, decision: Decision) -> str:
+        Args:
+            decision: What was decided on the message.
+            locale: The reader's country ("IE") or language tag ("en-IE"), for the lines that are
+                named; None where it is not known. A line that has expired today is not named.
+        """
+        severity, today = decision.crisis.severity, dt.datetime.now(dt.UTC).date()
+        return self.protocol.reply(decision.subject, severity, decision.language, locale, today)
+
+    def safe_reply(self, decision: Decision, locale: str | None = None) -> str:
         """Return the reply that takes a blocked one's place; crisis-aware by the user's decision."""
         if severity_rank(decision.crisis.severity) >= _HIGH:
-            return self.protocol_reply(decision)
-        return self.protocol.blocked(decision.language)
+            return self.protocol_reply(decision, locale)
+        today = dt.datetime.now(dt.UTC).date()
+        return self.protocol.blocked(decision.language, locale, today)
 
     def _decide(
         self, text: str, role: str, context: str | None, carried: Collection[str]
@@ -149,10 +163,11 @@ class Chain:
         read = self._read(text, context)
         ours = role == "assistant"
         assessed = self._crisis(read, ours, carried)
+        private = self._personal(text, read.text)
         found = Findings(
             crisis=self._recommended(assessed),
             toxicity=toxicity.assess(read.hits, read.scores, self._thresholds),
-            pii=self._personal(text, read.text),
+            pii=self.protocol.checked(private, read.text.plain) if ours else private,
             bias=bias.assess(read.hits, read.scores, self._thresholds),
             appropriateness=(
                 appropriateness.assess(read.hits, read.scores, self._thresholds) if ours else None
@@ -196,11 +211,9 @@ class Chain:
 
     def _personal(self, text: str, views: normalise.Normalised | None = None) -> list[PiiSpan]:
         view = (views or normalise.normalise(text)).plain
-        return pii.detect(
-            pii.Candidates(
-                view, self._private.scan(view.text), self._numbers, self._hosts, self._common
-            )
-        )
+        hits = self._private.scan(view.text)
+        candidates = pii.Candidates(view, hits, self._numbers, self._hosts, self._lexicon)
+        return pii.detect(candidates, self._tagger)
 
     def _over(self, turns: Sequence[Message]) -> Decision:
         decisions: list[Decision] = []

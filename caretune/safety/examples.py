@@ -17,6 +17,7 @@ from caretune.safety.taxonomy import (
     SEVERITIES,
     BiasType,
     CrisisType,
+    PiiType,
     Severity,
     ToxicityKind,
     Violation,
@@ -45,12 +46,13 @@ class LabelledDialogue(msgspec.Struct, frozen=True):
 
 
 class Example(NamedTuple):
-    """A text with the heads that it teaches."""
+    """A text with the heads that it teaches, and where its names stand (None: nobody marked them)."""
 
     text: str
     context: str | None
     task: str
     labels: Mapping[str, bool]
+    names: tuple[tuple[int, int], ...] | None = None
 
 
 _CRISIS = [
@@ -73,7 +75,7 @@ _CALM_TOXICITY = frozenset({"none", "profanity", "insult", "sexual"})
 
 def examples(rows: Iterable[LabelledMessage]) -> list[Example]:
     """Turn labelled messages into examples, in their order."""
-    return [Example(row.text, row.context, row.task, _labels(row)) for row in rows]
+    return [Example(row.text, row.context, row.task, _labels(row), _names(row)) for row in rows]
 
 
 def calm_dialogues(rows: Iterable[LabelledDialogue]) -> list[Example]:
@@ -104,6 +106,21 @@ def small_talk(user: Iterable[str], assistant: Iterable[str]) -> list[Example]:
         *(Example(text, None, "small_talk", replied) for text in assistant),
         *(Example("", None, "small_talk", said | replied) for _ in range(_ANCHORS)),
     ]
+
+
+def _names(row: LabelledMessage) -> tuple[tuple[int, int], ...] | None:
+    """Return the spans of a message's names, the second of two equal ones behind the first."""
+    if row.task != "pii":
+        return None
+    spans: list[tuple[int, int]] = []
+    position: dict[str, int] = {}
+    for entity in row.label["entities"]:
+        text = entity["text"]
+        start = row.text.index(text, position.get(text, 0))
+        position[text] = start + len(text)
+        if entity["type"] == PiiType.NAME:
+            spans.append((start, position[text]))
+    return tuple(spans)
 
 
 def _labels(row: LabelledMessage) -> dict[str, bool]:

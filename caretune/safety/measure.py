@@ -1,53 +1,68 @@
-"""What the whole bundle finds in the labelled messages, heads by their held-out scores.
+"""What the detectors decide on the labelled messages, heads by their held-out scores.
 
 Decisions take every message's scores from the fold that did not see it; patterns were written
 knowing the kind of these messages, so their share is not independent evidence.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from caretune.records import Message
-from caretune.safety import appropriateness, bias, crisis, normalise, toxicity
-from caretune.safety.chain import Chain
+from caretune import records
+from caretune.safety import (
+    appropriateness,
+    bias,
+    calibration,
+    crisis,
+    mistakes,
+    normalise,
+    scan,
+    toxicity,
+)
+from caretune.safety.decision import (
+    AppropriatenessFinding,
+    BiasFinding,
+    CrisisFinding,
+    ToxicityFinding,
+)
 from caretune.safety.examples import HEADS, LabelledMessage
 from caretune.safety.fit import Fitted
+from caretune.safety.mistakes import Judged, Mistake
 from caretune.safety.patterns import Pattern
-from caretune.safety.scan import Hit, Scanner
-from caretune.safety.taxonomy import SEVERITIES, PiiType, Severity, severity_rank
+from caretune.safety.rates import detection, rate
+from caretune.safety.taxonomy import SEVERITIES, BiasType, CrisisType, Severity, severity_rank
 
-_HIGH = severity_rank(Severity.HIGH)
-_REACHED = {"any": 1, "moderate": severity_rank(Severity.MODERATE), "high": _HIGH}
-
-
-class LabelledTurns(msgspec.Struct, frozen=True):
-    """One row of data/raw/conversations_crisis.jsonl."""
-
-    turns: list[str]
-    first_risk_turn: int | None
-    max_severity: str
-    types: list[str]
-    shape: str
+_MODERATE, _HIGH = severity_rank(Severity.MODERATE), severity_rank(Severity.HIGH)
+_REACHED = {"any": 1, "moderate": _MODERATE, "high": _HIGH}
+_CALIBRATED: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
+    "severity/low": ("crisis", lambda label: severity_rank(label["severity"]) > 0),
+    "severity/high": ("crisis", lambda label: severity_rank(label["severity"]) >= _HIGH),
+    "toxic": ("toxicity", lambda label: bool(label["toxic"])),
+    "bias": ("bias", lambda label: bool(label["types"])),
+    "inappropriate": ("therapeutic", lambda label: not label["appropriate"]),
+}
 
 
-class Rates(NamedTuple):
-    """Recall over positives and false alarms over negatives; 1.0 = all of them."""
-
-    positives: int
-    negatives: int
-    recall: float | None
-    false_alarm_rate: float | None
-
-
-class _Seen(NamedTuple):
-    """A labelled message with its hits and held-out scores."""
+class Seen(NamedTuple):
+    """A labelled message with its held-out scores and what each detector says of it."""
 
     row: LabelledMessage
-    hits: list[Hit]
     scores: dict[str, float]
+    crisis: CrisisFinding
+    toxicity: ToxicityFinding
+    bias: BiasFinding
+    fitness: AppropriatenessFinding
+    identities: frozenset[str]
+    """The identities (types of bias) that the message names."""
+
+    @property
+    def authored(self) -> int:
+        """The rank of the authored severity."""
+        return severity_rank(self.row.label["severity"])
+
+    @property
+    def rank(self) -> int:
+        """The rank of the severity that was said."""
+        return severity_rank(self.crisis.severity)
 
 
 def decisions(
@@ -61,159 +76,135 @@ def decisions(
         fitted: The fitted heads.
     """
     seen = _see(rows, found, fitted)
-    limits = fitted.thresholds
-
-    def rank(item: _Seen) -> int:
-        finding = crisis.assess(item.hits, item.scores, limits).finding
-        return severity_rank(finding.severity)
-
     return {
-        "crisis": _crisis(seen["crisis"], rank),
-        "toxicity": _rates(
-            seen["toxicity"],
-            lambda item: bool(item.row.label["toxic"]),
-            lambda item: toxicity.assess(item.hits, item.scores, limits).toxic,
-        ),
-        "bias": _bias(seen["bias"], limits),
-        "appropriateness": _rates(
-            seen["therapeutic"],
-            lambda item: not item.row.label["appropriate"],
-            lambda item: not appropriateness.assess(item.hits, item.scores, limits).appropriate,
+        "crisis": _crisis(seen["crisis"]),
+        "toxicity": detection((i.row.label["toxic"], i.toxicity.toxic) for i in seen["toxicity"]),
+        "bias": _bias(seen["bias"]),
+        "appropriateness": detection(
+            (not i.row.label["appropriate"], not i.fitness.appropriate) for i in seen["therapeutic"]
         ),
         "ordinary": {
             task: {
-                "any": _share(seen[task], lambda item: rank(item) > 0),
-                "high": _share(seen[task], lambda item: rank(item) >= _HIGH),
-                "n": len(seen[task]),
+                name: rate(i.rank >= least for i in seen[task]) for name, least in _REACHED.items()
             }
             for task in ("bias", "pii")
         },
-    }
-
-
-def personal_data(rows: Sequence[LabelledMessage], chain: Chain) -> dict[str, Any]:
-    """Return precision and recall by type; a span counts when it covers at least half of the truth."""
-    truth, hit, said, right = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for row in rows:
-        spans = chain.redact(row.text).spans
-        wanted = _wanted(row)
-        truth.update(kind for kind, _, _ in wanted)
-        said.update(span.type for span in spans)
-        for kind, start, end in wanted:
-            hit[kind] += any(
-                span.type == kind and _overlap(span.start, span.end, start, end) for span in spans
+        "calibration": {
+            head: calibration.measure(
+                [item.scores[head] for item in seen[task]],
+                [positive(item.row.label) for item in seen[task]],
             )
-        for span in spans:
-            right[span.type] += any(
-                span.type == kind and _overlap(span.start, span.end, start, end)
-                for kind, start, end in wanted
-            )
-    return {
-        str(kind): {
-            "n": truth[kind],
-            "recall": _rate(hit[kind], truth[kind]),
-            "precision": _rate(right[kind], said[kind]),
-        }
-        for kind in PiiType
-    }
-
-
-def sequences(rows: Sequence[LabelledTurns], chain: Chain) -> dict[str, Any]:
-    """Return how conversations are judged; heads have not seen them, patterns' author has."""
-    risky, found, timely, calm, alarms = 0, 0, 0, 0, 0
-    for row in rows:
-        decision = chain.scan_turns([Message("user", turn) for turn in row.turns])
-        flagged = severity_rank(decision.crisis.severity) > 0
-        if row.first_risk_turn is None:
-            calm, alarms = calm + 1, alarms + flagged
-            continue
-        risky, found = risky + 1, found + flagged
-        first = decision.turn.first if isinstance(decision.turn, msgspec.Struct) else None
-        timely += first is not None and first <= row.first_risk_turn + 1
-    return {
-        "n": len(rows),
-        "recall": _rate(found, risky),
-        "recall_by_next_turn": _rate(timely, risky),
-        "false_alarm_rate": _rate(alarms, calm),
+            for head, (task, positive) in _CALIBRATED.items()
+        },
+        "worst": _worst(seen),
     }
 
 
 def _see(
     rows: Sequence[LabelledMessage], found: Sequence[Pattern], fitted: Fitted
-) -> dict[str, list[_Seen]]:
-    scanner = Scanner(pattern for pattern in found if pattern.family != "pii")
-    seen: dict[str, list[_Seen]] = {}
+) -> dict[str, list[Seen]]:
+    scanner = scan.spoken(found)
+    limits = fitted.thresholds
+    seen: dict[str, list[Seen]] = {}
     for row, chances in zip(rows, fitted.held_out[: len(rows)].tolist(), strict=True):
         hits = scanner.scan(normalise.normalise(row.text).folded.text)
         scores = dict(zip(HEADS, chances, strict=True))
-        seen.setdefault(row.task, []).append(_Seen(row, hits, scores))
+        told = [hit.pattern for hit in hits if hit.pattern.family == "bias"]
+        item = Seen(
+            row,
+            scores,
+            crisis.assess(hits, scores, limits).finding,
+            toxicity.assess(hits, scores, limits),
+            bias.assess(hits, scores, limits),
+            appropriateness.assess(hits, scores, limits),
+            frozenset(pattern.type for pattern in told if pattern.component == "identity"),
+        )
+        seen.setdefault(row.task, []).append(item)
     return seen
 
 
-def _crisis(seen: Sequence[_Seen], rank: Callable[[_Seen], int]) -> dict[str, Any]:
-    ranks = [(severity_rank(item.row.label["severity"]), rank(item)) for item in seen]
-    by_severity = {}
-    for step, word in enumerate(SEVERITIES):
-        seen_as = [said for true, said in ranks if true == step]
-        reached = {
-            name: _rate(sum(said >= least for said in seen_as), len(seen_as))
-            for name, least in _REACHED.items()
-        }
-        by_severity[str(word)] = {"n": len(seen_as)} | reached
+def _crisis(seen: Sequence[Seen]) -> dict[str, Any]:
     return {
-        "any": _counted([(t > 0, r > 0) for t, r in ranks])._asdict(),
-        "high": _counted([(t >= _HIGH, r >= _HIGH) for t, r in ranks])._asdict(),
-        "by_severity": by_severity,
+        "any": detection((item.authored > 0, item.rank > 0) for item in seen),
+        "high": detection((item.authored >= _HIGH, item.rank >= _HIGH) for item in seen),
+        "by_severity": {
+            str(word): _reached(item for item in seen if item.row.label["severity"] == word)
+            for word in SEVERITIES
+        },
+        "by_type": {str(kind): _of_type(seen, kind) for kind in CrisisType},
+        "confusion": records.cross_count(
+            (item.row.label["severity"], item.crisis.severity) for item in seen
+        ),
     }
 
 
-def _bias(seen: Sequence[_Seen], limits: dict[str, float]) -> dict[str, Any]:
-    found = [(item, bias.assess(item.hits, item.scores, limits)) for item in seen]
-    positives = [(item, finding) for item, finding in found if item.row.label["types"]]
-    named = sum(
-        bool(set(finding.types) & set(item.row.label["types"])) for item, finding in positives
-    )
-    rates = _counted([(bool(item.row.label["types"]), bool(f.types)) for item, f in found])
-    return rates._asdict() | {"type_recall": _rate(named, len(positives))}
+def _reached(seen: Iterable[Seen]) -> dict[str, Any]:
+    ranks = [item.rank for item in seen]
+    return {name: rate(rank >= least for rank in ranks) for name, least in _REACHED.items()}
 
 
-def _rates(
-    seen: Sequence[_Seen], truth: Callable[[_Seen], bool], said: Callable[[_Seen], bool]
-) -> dict[str, Any]:
-    return _counted([(truth(item), said(item)) for item in seen])._asdict()
+def _of_type(seen: Sequence[Seen], kind: CrisisType) -> dict[str, Any]:
+    """Return how messages of a type are seen, and how often the type is named where it is not."""
+    own = [item for item in seen if kind in item.row.label["types"]]
+    return {
+        "any": rate(item.rank > 0 for item in own),
+        "high": rate(item.rank >= _HIGH for item in own if item.authored >= _HIGH),
+        "named": rate(kind in item.crisis.types for item in own),
+        "false_alarm_rate": rate(
+            kind in item.crisis.types for item in seen if kind not in item.row.label["types"]
+        ),
+    }
 
 
-def _counted(pairs: Sequence[tuple[bool, bool]]) -> Rates:
-    positives = [said for truth, said in pairs if truth]
-    negatives = [said for truth, said in pairs if not truth]
-    return Rates(
-        len(positives),
-        len(negatives),
-        _rate(sum(positives), len(positives)),
-        _rate(sum(negatives), len(negatives)),
-    )
+def _bias(seen: Sequence[Seen]) -> dict[str, Any]:
+    """Return the detector's rates, and the alarms on harmless messages by the identity named."""
+    flags = [(bool(item.row.label["types"]), bool(item.bias.types)) for item in seen]
+    harmless = [item for item in seen if not item.row.label["types"]]
+    alarms = {
+        str(kind): rate(bool(item.bias.types) for item in harmless if kind in item.identities)
+        for kind in BiasType
+    }
+    known = [alarm.value for alarm in alarms.values() if alarm.value is not None]
+    found = detection(flags)
+    return {
+        "recall": found.recall,
+        "false_alarm_rate": found.false_alarm_rate,
+        "type_recall": rate(
+            bool(set(item.bias.types) & set(item.row.label["types"]))
+            for item in seen
+            if item.row.label["types"]
+        ),
+        "false_alarm_rate_by_identity": alarms,
+        "identity_gap": round(max(known) - min(known), 4) if known else None,
+    }
 
 
-def _share(seen: Sequence[_Seen], said: Callable[[_Seen], bool]) -> float | None:
-    return _rate(sum(said(item) for item in seen), len(seen))
+def _worst(seen: dict[str, list[Seen]]) -> list[Mistake]:
+    """Return the worst mistakes of the four detectors; a crisis counts its steps of severity."""
+    crises = [
+        Judged(i.row, i.row.label["severity"], i.crisis.severity, i.authored, i.rank, _low(i))
+        for i in seen["crisis"]
+    ]
+    yes_or_no = {
+        "toxicity": [
+            _judged(i, "toxic", i.row.label["kind"], i.toxicity.kind) for i in seen["toxicity"]
+        ],
+        "bias": [_judged(i, "bias", i.row.label["level"], i.bias.level) for i in seen["bias"]],
+        "appropriateness": [
+            _judged(i, "inappropriate", i.row.label["violation"], i.fitness.violation)
+            for i in seen["therapeutic"]
+        ],
+    }
+    return [
+        *mistakes.worst("crisis", crises),
+        *(m for name, judged in yes_or_no.items() for m in mistakes.worst(name, judged)),
+    ]
 
 
-def _rate(count: int, of: int) -> float | None:
-    return round(count / of, 4) if of else None
+def _low(item: Seen) -> float:
+    return item.scores["severity/low"]
 
 
-def _wanted(row: LabelledMessage) -> list[tuple[str, int, int]]:
-    """Find each labelled substring's span, the second of two equal ones behind the first."""
-    position: Counter[str] = Counter()
-    wanted = []
-    for entity in row.label["entities"]:
-        start = row.text.index(entity["text"], position[entity["text"]])
-        end = start + len(entity["text"])
-        position[entity["text"]] = end
-        wanted.append((entity["type"], start, end))
-    return wanted
-
-
-def _overlap(start: int, end: int, other: int, until: int) -> bool:
-    shared = min(end, until) - max(start, other)
-    return 2 * shared >= max(until - other, 1)
+def _judged(item: Seen, head: str, authored: str | None, said: str) -> Judged:
+    word = authored or "none"
+    return Judged(item.row, word, said, word != "none", said != "none", item.scores[head])

@@ -8,6 +8,7 @@ never hides a match and the answer is that of `re` alone (docs/decisions/0003).
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import re2
@@ -15,7 +16,6 @@ import re2
 from caretune.errors import FilterError
 from caretune.safety.patterns import Pattern
 
-_MAX_HITS = 32
 _MAX_MEMORY = 64 << 20
 """Bytes that one pattern's automaton may take; what is not needed is not taken."""
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:=|!|<=|<!)|[()]|[^\\\[()]+", re.DOTALL)
@@ -37,11 +37,16 @@ class Hit(NamedTuple):
 class Scanner:
     """Compiled patterns, in the order given.
 
+    Args:
+        patterns: The patterns.
+        max_hits: Most matches of one pattern that are reported, where more add nothing; None for all.
+
     Raises:
         FilterError: An expression is wrong; the error names the pattern.
     """
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
+    def __init__(self, patterns: Iterable[Pattern], max_hits: int | None = None) -> None:
+        self._max_hits = max_hits
         self._compiled = [(pattern, _compile(pattern)) for pattern in patterns]
         options = re2.Options()
         options.never_capture = True
@@ -53,13 +58,23 @@ class Scanner:
         self._filter.Compile()
 
     def scan(self, text: str) -> list[Hit]:
-        """Return the matches of all patterns, by pattern and position; at most 32 a pattern."""
+        """Return the matches of all patterns, by pattern and position."""
         hits: list[Hit] = []
         for index in sorted(self._filter.Match(text.encode("utf-8", "replace")) or ()):
             pattern, expression = self._compiled[index]
-            for _, match in zip(range(_MAX_HITS), expression.finditer(text), strict=False):
-                hits.append(Hit(pattern, match.start(), match.end(), match))
+            matches = islice(expression.finditer(text), self._max_hits)
+            hits += [Hit(pattern, match.start(), match.end(), match) for match in matches]
         return hits
+
+
+def spoken(patterns: Iterable[Pattern]) -> Scanner:
+    """Return the scanner of the folded view: all but personal data; 32 matches of one say enough."""
+    return Scanner((pattern for pattern in patterns if pattern.family != "pii"), max_hits=32)
+
+
+def private(patterns: Iterable[Pattern]) -> Scanner:
+    """Return the scanner of the plain view: personal data, every match of it."""
+    return Scanner(pattern for pattern in patterns if pattern.family == "pii")
 
 
 def widened(expression: str, ascii_only: bool) -> str:

@@ -10,13 +10,26 @@ import msgspec
 from ruamel.yaml import YAML
 
 from caretune.errors import FilterError
-from caretune.safety import bundle, features, fit, language, normalise, patterns, protocol
+from caretune.safety import (
+    bundle,
+    features,
+    fit,
+    language,
+    name_fit,
+    normalise,
+    patterns,
+    pii,
+    protocol,
+    scan,
+)
 from caretune.safety.bundle import Bundle, Canary, Header, Parts
 from caretune.safety.chain import Chain, summary
 from caretune.safety.examples import HEADS, Example, small_talk
 from caretune.safety.fit import Fitted
+from caretune.safety.name_fit import NameFigures
+from caretune.safety.names import Lexicon
 from caretune.safety.patterns import Pattern
-from caretune.safety.scan import Scanner
+from caretune.safety.protocol import Protocol
 from caretune.safety.taxonomy import severity_rank
 
 _MIN_COMMON_TEXTS = 2
@@ -43,6 +56,7 @@ class Trained(NamedTuple):
     fitted: Fitted
     chain: Chain
     canaries: list[Canary]
+    names: NameFigures
 
 
 class _CanaryText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,21 +85,31 @@ def train(examples: Sequence[Example], folder: Path, settings: Settings) -> Trai
         {head: _false_alarm_rate(head, settings) for head in HEADS},
         settings.seed,
     )
+    guide = protocol.load(folder / "protocol.yaml")
+    lexicon = _lexicon(folder / "names.yaml", examples)
+    candidates = _candidates(examples, found, guide, lexicon)
     parts = Parts(
         patterns=found,
-        protocol=protocol.load(folder / "protocol.yaml"),
+        protocol=guide,
         heads=fitted.heads,
         thresholds=fitted.thresholds,
-        common=_common(examples),
+        lexicon=lexicon,
+        tagger=name_fit.fit(candidates),
         max_message_chars=settings.max_message_chars,
         versions={name: version(name) for name in ("numpy", "scikit-learn")},
     )
     chain = Chain(_bundle(parts))
-    return Trained(parts, fitted, chain, _prove(chain, folder / "canaries.yaml"))
+    return Trained(
+        parts,
+        fitted,
+        chain,
+        _prove(chain, folder / "canaries.yaml"),
+        name_fit.held_out(candidates, settings.folds),
+    )
 
 
 def _rows(examples: Sequence[Example], found: Sequence[Pattern], bits: int) -> list[features.Row]:
-    scanner = Scanner(pattern for pattern in found if pattern.family != "pii")
+    scanner = scan.spoken(found)
     rows = []
     for example in examples:
         text = normalise.normalise(example.text).folded.text
@@ -101,6 +125,27 @@ def _false_alarm_rate(head: str, settings: Settings) -> float:
     if head.startswith(("severity/", "type/")):
         return settings.crisis_noted_false_alarm_rate
     return settings.max_false_alarm_rate
+
+
+def _lexicon(path: Path, examples: Iterable[Example]) -> Lexicon:
+    content: Any = YAML(typ="safe", pure=True).load(path)
+    given, known = (frozenset(content[name].split()) for name in ("given", "known"))
+    return Lexicon(given, known, _common(examples))
+
+
+def _candidates(
+    examples: Sequence[Example], found: Sequence[Pattern], guide: Protocol, lexicon: Lexicon
+) -> list[name_fit.Message]:
+    """Return what the name tagger learns from: of every message what may be a name."""
+    scanner = scan.private(found)
+    numbers, hosts = guide.allowed_numbers(), guide.allowed_hosts()
+    read = []
+    for example in examples:
+        view = normalise.normalise(example.text).plain
+        hits = scanner.scan(view.text)
+        named = pii.unclaimed(pii.Candidates(view, hits, numbers, hosts, lexicon))
+        read.append(name_fit.message(example.names, view, named, lexicon))
+    return read
 
 
 def _common(examples: Iterable[Example]) -> frozenset[str]:
@@ -127,7 +172,9 @@ def _bundle(parts: Parts) -> Bundle:
     header = Header(
         bundle.FORMAT, {}, list(HEADS), parts.thresholds, {}, parts.max_message_chars, {}
     )
-    return Bundle(header, parts.patterns, parts.protocol, parts.heads, parts.common, [], "")
+    return Bundle(
+        header, parts.patterns, parts.protocol, parts.heads, parts.lexicon, parts.tagger, [], ""
+    )
 
 
 def _prove(chain: Chain, path: Path) -> list[Canary]:

@@ -1,19 +1,28 @@
 """Blocking work beside the event loop: one thread for the filters, one for the model."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 from caretune.records import Message
 
 if TYPE_CHECKING:
-    from caretune.model.generate import Reply
+    from caretune.model.generate import Hear, Reply
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-Generate = Callable[[Sequence[Message], int], "Reply"]
+
+
+class Generate(Protocol):
+    """Turns a conversation into a reply, that a listener may hear while it is generated."""
+
+    def __call__(
+        self, messages: Sequence[Message], max_new_tokens: int, hear: "Hear | None" = None, /
+    ) -> "Reply":
+        """Generate at most `max_new_tokens` tokens."""
 
 
 class Lane:
@@ -29,6 +38,39 @@ class Lane:
     async def run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run a blocking call in the lane's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+
+
+class Speech:
+    """The pieces of one reply on their way from the model's thread to the event loop."""
+
+    def __init__(self) -> None:
+        self._cut_off = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def hear(self, piece: str) -> bool:
+        """Take a piece in the model's thread; False where nobody waits for more."""
+        if self._cut_off.is_set():
+            return False
+        self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+        return True
+
+    def cut_off(self) -> None:
+        """End the generation at its next token."""
+        self._cut_off.set()
+
+    def end(self, _: object) -> None:
+        """Take the end of the generation, whatever it was."""
+        self._pieces.put_nowait(None)
+
+    def __aiter__(self) -> "Speech":
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next piece."""
+        if (piece := await self._pieces.get()) is None:
+            raise StopAsyncIteration
+        return piece
 
 
 def load(release: Path, threads: int) -> Generate:
@@ -47,8 +89,12 @@ def load(release: Path, threads: int) -> Generate:
     added = loaded.tokenizer.added_tokens_decoder.values()
     controls = [token.content for token in added if token.special]
 
-    def reply(messages: Sequence[Message], max_new_tokens: int) -> "Reply":
+    def reply(
+        messages: Sequence[Message], max_new_tokens: int, hear: "Hear | None" = None
+    ) -> "Reply":
         plain = [Message(m.role, without(m.content, controls)) for m in messages]
+        if hear is not None:
+            return generate.spoken(model, loaded.tokenizer, plain, max_new_tokens, hear)
         return generate.replies(model, loaded.tokenizer, [plain], max_new_tokens, 1)[0]
 
     return reply

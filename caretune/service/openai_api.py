@@ -13,6 +13,8 @@ from caretune.service.release import Release
 from caretune.service.reply import Answer
 
 MODEL = "caretune"
+DONE = b"data: [DONE]\n\n"
+"""The event that ends a stream."""
 _ROLES = ("system", "user", "assistant")
 # Asking for one of these and getting an answer without it would be a lie.
 _UNSUPPORTED = ("functions", "logprobs", "response_format", "stop", "tools")
@@ -145,9 +147,8 @@ def check_chat(request: ChatRequest) -> None:
         raise RequestError(422, "the last message is blank at $.messages.")
 
 
-def completion(answer: Answer, held: Release, *, identity: str, created: int) -> dict[str, Any]:
+def completion(answer: Answer, held: Release, identity: str, created: int) -> dict[str, Any]:
     """Return a chat completion; its `caretune` object says where the answer comes from."""
-    prompt, reply = answer.usage
     return {
         "id": identity,
         "object": "chat.completion",
@@ -161,6 +162,44 @@ def completion(answer: Answer, held: Release, *, identity: str, created: int) ->
                 "finish_reason": answer.finish_reason,
             }
         ],
+        **_origin(answer, held),
+    }
+
+
+def first_chunk(identity: str, created: int) -> dict[str, Any]:
+    """Return the chunk that opens a streamed completion: the role, no text."""
+    return {
+        "id": identity,
+        "object": "chat.completion.chunk",
+        "created": created,
+        "model": MODEL,
+        "choices": [_choice({"role": "assistant", "content": ""})],
+    }
+
+
+def chunk(first: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return the chunk that brings a part of the reply."""
+    return {**first, "choices": [_choice({"content": text})]}
+
+
+def last_chunk(first: dict[str, Any], answer: Answer, held: Release) -> dict[str, Any]:
+    """Return the chunk that closes a reply; its text has been sent."""
+    return {**first, "choices": [_choice({}, answer.finish_reason)], **_origin(answer, held)}
+
+
+def event(value: dict[str, Any]) -> bytes:
+    """Return one server-sent event."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+
+
+def _origin(answer: Answer, held: Release) -> dict[str, Any]:
+    """Return the tokens of an answer and where it comes from."""
+    prompt, reply = answer.usage
+    return {
         "usage": {
             "prompt_tokens": prompt,
             "completion_tokens": reply,
@@ -177,15 +216,7 @@ def completion(answer: Answer, held: Release, *, identity: str, created: int) ->
     }
 
 
-def events(whole: dict[str, Any]) -> bytes:
-    """Return a completion as server-sent events: the whole reply in one, then `[DONE]`."""
-    choice = dict(whole["choices"][0])
-    choice["delta"] = choice.pop("message")
-    chunk = {**whole, "object": "chat.completion.chunk", "choices": [choice]}
-    return b"data: " + msgspec.json.encode(chunk) + b"\n\ndata: [DONE]\n\n"
-
-
-def error(refusal: RequestError) -> bytes:
+def error(refusal: RequestError) -> dict[str, Any]:
     """Return a refusal as OpenAI's error object."""
     said = {"message": str(refusal), "type": refusal.kind, "param": None, "code": refusal.code}
-    return msgspec.json.encode({"error": said})
+    return {"error": said}

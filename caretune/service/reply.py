@@ -1,12 +1,14 @@
 """One message's way: filters on the conversation, a reply, filters on the reply."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caretune.records import Message
 from caretune.safety.decision import Decision
+from caretune.safety.stream import Ending, Stream
 from caretune.safety.taxonomy import Action, Severity
-from caretune.service.engine import Generate, Lane
+from caretune.service.engine import Generate, Lane, Speech
 from caretune.service.release import Release
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ _REPLACED = "content_filter"
 
 
 class Answer(NamedTuple):
-    """A reply that may leave.
+    """A reply that may leave, or what is left of it when most has left already.
 
     `source` says who wrote it: `model`, `protocol` (people are needed, nothing was generated) or
     `safe_reply` (in place of a generated reply that the filters stopped, or where an earlier reply
@@ -29,6 +31,10 @@ class Answer(NamedTuple):
     source: str
     usage: tuple[int, int]
     decision: dict[str, Any]
+
+
+Passing = AsyncGenerator[str | Answer, None]
+"""The text of a reply as it passes the filters, and last the `Answer` that ends it."""
 
 
 class Desk:
@@ -52,15 +58,21 @@ class Desk:
     async def answer(self, messages: Sequence[Message], max_tokens: int | None) -> Answer:
         """Reply to a conversation whose last message is the user's."""
         asked = await self._filters.run(self._chain.scan_turns, messages)
-        if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
-            text = await self._filters.run(self._chain.protocol_reply, asked)
-            return Answer(text, _REPLACED, "protocol", (0, 0), _summary(Action.ESCALATE, asked))
-        if asked.action == Action.BLOCK:
-            text = await self._filters.run(self._chain.safe_reply, asked)
-            return Answer(text, _REPLACED, "safe_reply", (0, 0), _summary(asked.action, asked))
-        limit = min(max_tokens or self._max_new_tokens, self._max_new_tokens)
-        generated = await self._model.run(self._generate, messages, limit)
+        if (ready := await self._filters.run(self._ready, asked)) is not None:
+            return ready
+        generated = await self._model.run(self._generate, messages, self._limit(max_tokens))
         return await self._filters.run(self._judged, generated, messages[-1].content, asked)
+
+    async def stream(self, messages: Sequence[Message], max_tokens: int | None) -> Passing:
+        """Judge a conversation, and return the reply as it is generated.
+
+        What comes is text, sentence by sentence, and last an `Answer` whose text ends the reply:
+        the same text in all as `answer` gives, unless the filters stop the reply. Closing what is
+        returned ends the generation.
+        """
+        asked = await self._filters.run(self._chain.scan_turns, messages)
+        ready = await self._filters.run(self._ready, asked)
+        return self._spoken(messages, self._limit(max_tokens), asked, ready)
 
     async def scan(self, text: str, role: str, context: str | None) -> Decision:
         """Judge one message."""
@@ -70,6 +82,18 @@ class Desk:
         """Judge a conversation as one."""
         return await self._filters.run(self._chain.scan_turns, messages)
 
+    def _limit(self, max_tokens: int | None) -> int:
+        return min(max_tokens or self._max_new_tokens, self._max_new_tokens)
+
+    def _ready(self, asked: Decision) -> Answer | None:
+        """Return the answer to a conversation that the model is not asked about."""
+        if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
+            summary = _summary(Action.ESCALATE, asked)
+            return Answer(self._chain.protocol_reply(asked), _REPLACED, "protocol", (0, 0), summary)
+        if asked.action == Action.BLOCK:
+            return self._replaced(asked, (0, 0), _summary(asked.action, asked))
+        return None
+
     def _judged(self, generated: "Reply", context: str, asked: Decision) -> Answer:
         said = self._chain.scan_message(generated.text, "assistant", context)
         usage = (generated.prompt_tokens, generated.tokens)
@@ -77,7 +101,47 @@ class Desk:
         if said.action in {Action.ALLOW, Action.REDACT}:
             text = generated.text if said.action == Action.ALLOW else said.redacted
             return Answer(text, generated.finish_reason, "model", usage, summary)
-        return Answer(self._chain.safe_reply(asked), _REPLACED, "safe_reply", usage, summary)
+        return self._replaced(asked, usage, summary)
+
+    def _replaced(
+        self, asked: Decision, usage: tuple[int, int], summary: dict[str, Any], after: str = ""
+    ) -> Answer:
+        text = after + self._chain.safe_reply(asked)
+        return Answer(text, _REPLACED, "safe_reply", usage, summary)
+
+    async def _spoken(
+        self, messages: Sequence[Message], limit: int, asked: Decision, ready: Answer | None
+    ) -> Passing:
+        if ready is not None:
+            yield ready
+            return
+        guard = Stream(self._chain, messages[-1].content)
+        speech = Speech()
+        generating = asyncio.ensure_future(
+            self._model.run(self._generate, messages, limit, speech.hear)
+        )
+        generating.add_done_callback(speech.end)
+        left = False
+        try:
+            async for piece in speech:
+                if passed := await self._filters.run(guard.feed, piece):
+                    left = True
+                    yield passed
+                if guard.stopped:
+                    speech.cut_off()
+            generated = await generating
+        finally:
+            speech.cut_off()
+            generating.cancel()
+        ending = await self._filters.run(guard.finish)
+        yield await self._filters.run(self._ended, ending, generated, asked, left)
+
+    def _ended(self, ending: Ending, generated: "Reply", asked: Decision, left: bool) -> Answer:
+        usage = (generated.prompt_tokens, generated.tokens)
+        summary = _summary(ending.decision.action, asked, ending.decision)
+        if ending.stopped:
+            return self._replaced(asked, usage, summary, after="\n\n" if left else "")
+        return Answer(ending.text, generated.finish_reason, "model", usage, summary)
 
 
 def _summary(action: str, asked: Decision, said: Decision | None = None) -> dict[str, Any]:

@@ -1,23 +1,25 @@
 """The HTTP face: four routes, one way in and out, no text of a request in any log or error."""
 
 import asyncio
+import contextlib
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from caretune.records import encode
 from caretune.service import openai_api, release
 from caretune.service.openai_api import ChatRequest, RequestError, ScanRequest
-from caretune.service.reply import Desk
+from caretune.service.release import Release
+from caretune.service.reply import Desk, Passing
 from caretune.service.state import State
 
 log = structlog.get_logger()
@@ -49,8 +51,7 @@ def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except RequestError as refusal:
             response = _refusal(refusal)
         except TimeoutError:
-            sentence = f"no answer within {state.timeout_s:g} s. Ask for fewer tokens or try later."
-            response = _refusal(RequestError(504, sentence, "server_error", "timeout"))
+            response = _refusal(_late(state.timeout_s))
         except Exception as error:  # noqa: BLE001 - a traceback may hold text, so none is logged
             response = _refusal(_fault(error))
         if state.desk is not None and state.desk.release.notice is not None:
@@ -65,16 +66,41 @@ async def _chat(request: Request, state: State) -> Response:
     asked = openai_api.decode(await _body(request, state.max_body_bytes), ChatRequest)
     messages = openai_api.messages(asked.messages, state.max_turns)
     openai_api.check_chat(asked)
-    answer = await desk.answer(messages, asked.max_completion_tokens or asked.max_tokens)
-    completion = openai_api.completion(
-        answer,
-        desk.release,
-        identity=f"chatcmpl-{uuid.uuid4().hex}",
-        created=int(time.time()),
-    )
+    max_tokens = asked.max_completion_tokens or asked.max_tokens
+    identity, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
     if asked.stream:
-        return Response(openai_api.events(completion), media_type="text/event-stream")
-    return _json(completion)
+        passing = await desk.stream(messages, max_tokens)
+        first = openai_api.first_chunk(identity, created)
+        events = _events(passing, first, desk.release, state.timeout_s)
+        return StreamingResponse(events, media_type="text/event-stream")
+    answer = await desk.answer(messages, max_tokens)
+    return _json(openai_api.completion(answer, desk.release, identity, created))
+
+
+async def _events(
+    passing: Passing, first: dict[str, Any], held: Release, timeout_s: float
+) -> AsyncIterator[bytes]:
+    """Give the events of a streamed reply; the status has gone, so a fault is an event too."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    yield openai_api.event(first)
+    async with contextlib.aclosing(passing):
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    item = await anext(passing)
+            except TimeoutError:
+                yield openai_api.event(openai_api.error(_late(timeout_s)))
+                return
+            except Exception as error:  # noqa: BLE001 - a traceback may hold text, so none is logged
+                yield openai_api.event(openai_api.error(_fault(error)))
+                return
+            text = item if isinstance(item, str) else item.text
+            if text:
+                yield openai_api.event(openai_api.chunk(first, text))
+            if not isinstance(item, str):
+                yield openai_api.event(openai_api.last_chunk(first, item, held))
+                yield openai_api.DONE
+                return
 
 
 async def _scan(request: Request, state: State) -> Response:
@@ -122,7 +148,13 @@ def _json(value: Any) -> Response:
 
 
 def _refusal(refusal: RequestError) -> Response:
-    return Response(openai_api.error(refusal), refusal.status, media_type="application/json")
+    body = encode(openai_api.error(refusal))
+    return Response(body, refusal.status, media_type="application/json")
+
+
+def _late(timeout_s: float) -> RequestError:
+    sentence = f"no answer within {timeout_s:g} s. Ask for fewer tokens or try later."
+    return RequestError(504, sentence, "server_error", "timeout")
 
 
 def _fault(error: Exception) -> RequestError:

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 from caretune.params.loader import Params
 from tests.house import closure
 
+COMMANDS = {"service": "caretune.service", "monitoring": "caretune.cli.monitor"}
+"""What reads a section that belongs to no stage."""
+
 
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield `(dotted name, field name)` of every field that holds a value."""
@@ -36,13 +39,13 @@ def names_read(modules: Iterable[str]) -> set[str]:
 def names_used(section: str, graph: grimp.ImportGraph) -> set[str]:
     """Return the names under which a section's values can be read.
 
-    They are the attributes in the stage's own file (`service`: in the service's). Where that hands
+    They are the attributes in the stage's own file (or in that of COMMANDS). Where that hands
     a section on as keyword arguments (`**p.model_dump()`), they are also those of its imports.
     """
-    module = "caretune.service" if section == "service" else f"stages.{section}"
+    module = COMMANDS.get(section, f"stages.{section}")
     own = {module, *graph.find_descendants(module)}
     read = names_read(own)
-    if "model_dump" in read or section == "service":
+    if "model_dump" in read or section in COMMANDS:
         imports = set().union(*(graph.find_upstream_modules(each) for each in own))
         read |= names_read(each for each in imports if not each.startswith("caretune.params"))
     return read
@@ -55,7 +58,7 @@ def graph():
 
 
 @pytest.mark.parametrize("section", sorted(Params.model_fields))
-def test_every_param_is_read_by_its_stage_or_the_service(section, graph):
+def test_every_param_is_read_by_its_stage_or_command(section, graph):
     """A knob that turns nothing is a lie."""
     names = dict(leaves(Params.model_fields[section].annotation))
     assert names

@@ -59,14 +59,25 @@ def test_openais_client_gets_a_reply_that_names_release_and_notice(server, clien
     assert answer.caretune["release"] == _get(server, "/v1/release").json()["release"]
 
 
-def test_openais_client_streams_the_same_text(client):
-    """The stream is one event with the whole filtered reply."""
-    asked = {"model": "caretune", "messages": _HELLO, "max_tokens": 12}
-    plain = client.chat.completions.create(**asked)
-    chunks = list(client.chat.completions.create(**asked, stream=True))
-    assert len(chunks) == 1
-    assert chunks[0].choices[0].delta.content == plain.choices[0].message.content
-    assert chunks[0].choices[0].finish_reason == plain.choices[0].finish_reason
+def _streamed(client, **asked):
+    """Return the text of a stream, and its last chunk."""
+    chunks = list(client.chat.completions.create(model="caretune", stream=True, **asked))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks), chunks[-1]
+
+
+@pytest.mark.parametrize("max_tokens", [12, 100])
+def test_openais_client_streams_the_same_text(client, max_tokens):
+    """The plain text, unless the filters stop it; then the same stop each time."""
+    plain = client.chat.completions.create(model="caretune", messages=_HELLO, max_tokens=max_tokens)
+    text, last = _streamed(client, messages=_HELLO, max_tokens=max_tokens)
+    assert last.caretune["release"] == plain.caretune["release"]
+    if last.choices[0].finish_reason != "content_filter":
+        assert text == plain.choices[0].message.content
+        assert last.choices[0].finish_reason == plain.choices[0].finish_reason
+        assert last.usage == plain.usage
+    else:
+        assert text == _streamed(client, messages=_HELLO, max_tokens=max_tokens)[0]
 
 
 def test_a_crisis_gets_the_protocol_reply(client):
@@ -75,8 +86,9 @@ def test_a_crisis_gets_the_protocol_reply(client):
     plain = client.chat.completions.create(model="caretune", messages=crisis)
     assert plain.choices[0].finish_reason == "content_filter"
     assert plain.caretune["source"] == "protocol"
-    [chunk] = client.chat.completions.create(model="caretune", messages=crisis, stream=True)
-    assert chunk.choices[0].delta.content == plain.choices[0].message.content
+    text, last = _streamed(client, messages=crisis)
+    assert text == plain.choices[0].message.content
+    assert last.caretune == plain.caretune
 
 
 def test_openais_client_raises_its_own_errors(client):

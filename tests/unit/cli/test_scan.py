@@ -1,17 +1,27 @@
 """`caretune scan`: one line in, one decision out."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from caretune.cli import scan
+from caretune.errors import CaretuneError
 
 _FIELDS = {
     "action", "appropriateness", "bias", "crisis", "digest", "domain", "gates", "language", "pii",
     "reasons", "redacted", "subject", "toxicity",
 }  # fmt: skip
+
+
+def as_bytes(line):
+    """Return a line as it comes through a pipe."""
+    return line if isinstance(line, bytes) else line.encode()
 
 
 @pytest.fixture
@@ -20,9 +30,9 @@ def run(bundle_folder):
     app = typer.Typer()
     app.command()(scan.scan)
 
-    def call(*lines, path=None):
-        arguments = ["--filters", str(bundle_folder), *([str(path)] if path else [])]
-        return CliRunner().invoke(app, arguments, input="\n".join(lines))
+    def call(*lines, path=None, options=()):
+        arguments = ["--filters", str(bundle_folder), *([str(path)] if path else []), *options]
+        return CliRunner().invoke(app, arguments, input=b"\n".join(map(as_bytes, lines)))
 
     return call
 
@@ -34,7 +44,8 @@ def test_one_decision_a_line(run):
     assert set(first) == _FIELDS
     assert (first["action"], second["action"]) == ("allow", "escalate")
     assert result.exit_code == 0
-    assert "2 judged (allow 1, escalate 1), 0 bad lines" in result.stderr
+    assert "2 judged (allow 1, escalate 1), 0 bad lines; severity " in result.stderr
+    assert re.search(r"; severity none 1, (high|imminent) 1; [\d,]+ messages/s$", result.stderr)
 
 
 def test_turns_give_one_object(run):
@@ -65,6 +76,7 @@ def test_a_reply_has_its_appropriateness(run):
             '{"text": "a", "tone": 1}', "line 2: Object contains unknown field", id="field"
         ),
         pytest.param('{"turns": []}', "line 2: ", id="no turns"),
+        pytest.param(b'{"text": "a\xff"}', "line 2: 'utf-8' codec", id="no UTF-8"),
     ],
 )
 def test_bad_lines_are_numbered_and_the_rest_goes_on(run, line, problem):
@@ -98,3 +110,91 @@ def test_a_file_is_read_as_well(run, tmp_path):
     result = run(path=path)
     assert len(result.stdout.splitlines()) == 1
     assert result.exit_code == 0
+
+
+def test_a_lone_surrogate_is_replaced_and_counted(run):
+    """Half an emoji never keeps a message from being judged."""
+    result = run(rb'{"text": "half \ud83d of one"}', '{"text": "hello"}')
+    assert json.loads(result.stdout.splitlines()[0])["redacted"] == "half \ufffd of one"
+    assert "0 bad lines, 1 with lone surrogates replaced;" in result.stderr
+    assert result.exit_code == 0
+
+
+def test_each_decision_is_one_event(run, tmp_path):
+    """Events are appended, in order, with the role of each line and without text or id."""
+    path = tmp_path / "events.jsonl"
+    lines = [
+        '{"text": "zebra", "role": "assistant", "context": "b"}', '{"id": "xyz", "turns": ["zebra"]}'
+    ]  # fmt: skip
+    for line in (*lines, '{"text": 1}'):
+        run(line, options=["--events", str(path)])
+    found = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [event["role"] for event in found] == ["assistant", "conversation"]
+    assert b"zebra" not in path.read_bytes()
+    assert b"xyz" not in path.read_bytes()
+    assert all(event["latency_ms"] > 0 for event in found)
+
+
+def test_a_run_leaves_its_counters(run, tmp_path):
+    """`--prometheus` writes a file, or stderr for `-`; decisions stay alone on standard output."""
+    path = tmp_path / "counters.prom"
+    result = run('{"text": "hello"}', '{"text": 1}', options=["--prometheus", str(path)])
+    assert result.exit_code == 3
+    assert 'caretune_severities_total{severity="none"} 1.0\n' in path.read_text()
+    assert 'caretune_lines_total{kind="bad"} 1.0\n' in path.read_text()
+    result = run('{"text": "hello"}', options=["--prometheus", "-"])
+    assert 'caretune_messages_total{role="user"} 1.0\n' in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_counters_may_go_into_a_pipe(run):
+    """What is no file is written to, never replaced by one."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        run('{"text": "hello"}', options=["--prometheus", f"/dev/fd/{writing}"])
+        os.close(writing)
+        assert b'caretune_messages_total{role="user"} 1.0\n' in file.read()
+
+
+def test_files_that_cannot_be_written_are_named(run, tmp_path):
+    """Events are refused before anything is judged; counters after, with the decisions out."""
+    tmp_path.joinpath("file").touch()
+    path = tmp_path / "file" / "out"
+    result = run('{"text": "hello"}', options=["--events", str(path)])
+    assert isinstance(result.exception, CaretuneError)
+    assert f"{path}: events cannot be written here (" in str(result.exception)
+    assert result.stdout == ""
+    result = run('{"text": "hello"}', options=["--prometheus", str(path)])
+    assert isinstance(result.exception, CaretuneError)
+    assert f"{path}: counters cannot be written here (" in str(result.exception)
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_help_teaches_by_an_example(run):
+    """The page shows a command to type and every exit code."""
+    page = run(options=["--help"]).stdout
+    assert "caretune scan messages.jsonl --events events.jsonl" in page
+    assert "Exit code 0 when every line was read, 3 when some were bad" in page
+
+
+@pytest.mark.slow
+def test_memory_stays_flat(bundle_folder, tmp_path):
+    """Ten times as many lines take no more memory: nothing of a run is kept but counters."""
+    peaks = []
+    for count in (500, 5000):
+        path = tmp_path / f"{count}.jsonl"
+        path.write_text('{"text": "I cannot sleep before exams, and it goes on."}\n' * count)
+        code = (
+            "import resource, sys\n"
+            "from caretune.cli.main import app\n"
+            "sys.argv = ['caretune', 'scan', sys.argv[1], '--filters', sys.argv[2]]\n"
+            "app(standalone_mode=False)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path), str(bundle_folder)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert f"{count} judged" in done.stderr
+        peaks.append(int(done.stderr.splitlines()[-1]))
+    assert peaks[1] < 1.05 * peaks[0]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from caretune.errors import ModelError
 from caretune.model import adapter, base, generate
 from caretune.records import Message
 from tests.fixtures.models import dialogues
@@ -30,11 +31,15 @@ class Script:
         self._said = said
         self.seen: list[torch.Tensor] = []
 
-    def generate(self, input_ids, attention_mask, max_new_tokens):
-        """Return the prompt and the scripted tokens."""
+    def generate(self, input_ids, attention_mask, max_new_tokens, stopping_criteria):
+        """Return the prompt and the scripted tokens, shown one by one to the criteria."""
         self.seen.append(attention_mask)
         said = torch.tensor(self._said[: len(input_ids)])[:, :max_new_tokens]
-        return torch.cat([input_ids, said], dim=1)
+        for place in range(1, said.shape[1] + 1):
+            whole = torch.cat([input_ids, said[:, :place]], dim=1)
+            if stopping_criteria(whole, None).all():
+                break
+        return whole
 
 
 def test_two_runs_say_the_same(tiny):
@@ -91,3 +96,61 @@ def test_long_prompt_leaves_room(tiny):
 def test_no_conversations_no_replies(tiny):
     """Nothing asked, nothing said."""
     assert generate.replies(tiny.model, tiny.tokenizer, [], 4, 4) == []
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["base", "moe_lora"])
+def test_what_is_heard_is_the_reply(adapted, tiny_base, tiny_adapters):
+    """A reply that is heard is the plain one, and the pieces joined are its text."""
+    loaded = base.load(tiny_base)
+    model = loaded.model
+    if adapted:
+        model = adapter.attach(model, tiny_adapters / "moe_lora" / "best")
+    plain = generate.replies(model, loaded.tokenizer, ASKED, 24, 1)
+    for asked, expected in zip(ASKED, plain, strict=True):
+        heard = []
+        reply = generate.spoken(
+            model, loaded.tokenizer, asked, 24, lambda piece, heard=heard: not heard.append(piece)
+        )
+        assert reply == expected
+        assert "".join(heard) == expected.text
+
+
+def test_words_are_heard_while_the_reply_is_generated(tiny):
+    """Each word as soon as the next has begun, none in part."""
+    end = tiny.tokenizer.eos_token_id
+    ids = tiny.tokenizer("and then after")["input_ids"]
+    heard = []
+    model = Script([[*ids, end]], [end])
+    generate.spoken(model, tiny.tokenizer, ASKED[0], 40, lambda piece: not heard.append(piece))
+    assert [piece for piece in heard if piece] == ["and", " then", " after"]
+
+
+def test_a_listener_who_has_heard_enough_ends_the_generation(tiny):
+    """The next token is the last."""
+    ids = tiny.tokenizer("and then after that and then after that")["input_ids"]
+    heard = []
+    model = Script([ids], [tiny.tokenizer.eos_token_id])
+    reply = generate.spoken(
+        model,
+        tiny.tokenizer,
+        ASKED[0],
+        40,
+        lambda piece: heard.append(piece) or "then" not in piece,
+    )
+    assert "".join(heard) == reply.text == "and then after"[: len(reply.text)]
+    assert reply.tokens < len(ids)
+
+
+def test_words_that_change_after_they_were_heard_are_an_error(tiny):
+    """A tokenizer that rewrites earlier text cannot be heard, and says what to do."""
+
+    class Rewriting:
+        apply_chat_template = tiny.tokenizer.apply_chat_template
+        pad_token_id = tiny.tokenizer.pad_token_id
+
+        def decode(self, ids, skip_special_tokens):
+            return "one two" if len(ids) < 3 else "other two"
+
+    model = Script([tiny.tokenizer("and and and and")["input_ids"]], [-1])
+    with pytest.raises(ModelError, match="Ask for replies of this base without `stream`"):
+        generate.spoken(model, Rewriting(), ASKED[0], 4, lambda _: True)

@@ -41,3 +41,19 @@ def test_labels_of_close_ends_are_moved_apart(drawn):
     """Both names can be read although the curves end at the same height."""
     assert drawn.count(">LoRA<") == 1
     assert drawn.count(">MoE-LoRA<") == 1
+
+
+def test_reliability_has_equal_bytes_and_follows_the_theme():
+    """Dots, their intervals and the diagonal, in the page's colours."""
+    seen = {"value": 0.75, "low": 0.4, "high": 0.9, "n": 8}
+    bins = [{"score": 0.2, "positive": seen | {"n": 40}}, {"score": 0.7, "positive": seen}]
+    drawn = figures.reliability("Any risk", "off by 5 points", bins).html
+    assert drawn == figures.reliability("Any risk", "off by 5 points", bins).html
+    assert "<b>Any risk</b>" in drawn
+    assert "var(--accent, " in drawn
+    assert "http" not in drawn
+
+
+def test_reliability_of_no_messages_is_an_empty_frame():
+    """A head without messages has the diagonal alone."""
+    assert "var(--accent" not in figures.reliability("Any risk", "n = 0", []).html

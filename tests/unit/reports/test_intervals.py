@@ -44,3 +44,11 @@ def test_value_at_the_threshold_divides_by_nothing():
     """0 of at most 0 lies in the middle of the strip."""
     place = positions(intervals.strip(0, 0, 0, 0, better="lower").html)
     assert place["dot"] == place["limit"] == 160
+
+
+def test_given_ends_make_strips_comparable():
+    """On one scale from 0 to 1 equal values stand at equal places, whatever their thresholds."""
+    near = positions(intervals.strip(0.5, 0.4, 0.6, 0.55, better="higher", ends=(0, 1)).html)
+    far = positions(intervals.strip(0.5, 0.4, 0.6, 1.0, better="higher", ends=(0, 1)).html)
+    assert near["dot"] == far["dot"] == 160
+    assert far["limit"] == 288

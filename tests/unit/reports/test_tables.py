@@ -71,3 +71,42 @@ def test_rate_that_was_not_measured_draws_no_bar():
     assert drawn.count('class="meter"') == 1
     assert "width:50.0%" in drawn
     assert '<td class="figure">4</td>' in drawn
+
+
+def test_share_draws_its_interval_on_the_bar():
+    """The bar ends at the value, the line runs from one end of the interval to the other."""
+    drawn = tables.share({"value": 0.5, "low": 0.4, "high": 0.65, "n": 1200}).html
+    assert "width:50.0%" in drawn
+    assert "left:40.0%;width:25.0%" in drawn
+    assert "40.0\N{NO-BREAK SPACE}% to 65.0\N{NO-BREAK SPACE}%, n = 1,200" in drawn
+
+
+def test_share_of_nothing_is_not_drawn():
+    """Nothing counted is no bar at zero."""
+    assert tables.caution({"value": None, "low": None, "high": None, "n": 0}).html == "not measured"
+
+
+def test_shares_stand_left_as_drawings():
+    """A column of drawings is no column of figures."""
+    rate = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    columns = [tables.Column("seen", "any", tables.share), tables.Column("n", "n")]
+    drawn = tables.of("type", {"panic": {"any": rate, "n": 3}}, columns).html
+    assert drawn.count('class="figure"') == 2
+    assert '<td class="figure">3</td>' in drawn
+
+
+def test_heat_tells_milder_from_graver():
+    """On the diagonal right, left of it too mild, right of it too grave; tinted by share."""
+    counts = {"none": {"none": 5, "low": 5}, "low": {"none": 2, "low": 8}}
+    drawn = tables.heat("authored", counts).html
+    assert drawn.count("var(--pass)") == 2
+    assert "var(--open) 35%" in drawn
+    assert "var(--fail) 14%" in drawn
+    assert "80.0" in drawn
+
+
+def test_heat_leaves_out_a_severity_without_messages():
+    """A row of nothing divides by nothing; as a verdict the severity keeps its column."""
+    drawn = tables.heat("authored", {"none": {"high": 1}}).html
+    assert drawn.count("<tr>") == 2
+    assert drawn.count("<td") == 3

@@ -29,7 +29,15 @@ def test_no_file_can_run(bundle_folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["canaries.json", "heads.safetensors", "patterns.json", "protocol.json", "words.json"]
+    "name",
+    [
+        "canaries.json",
+        "heads.safetensors",
+        "patterns.json",
+        "protocol.json",
+        "tagger.json",
+        "words.json",
+    ],
 )
 def test_one_altered_byte_is_named(copy, name):
     """The message names the file."""

@@ -7,10 +7,9 @@ import pytest
 
 from caretune.errors import FilterError
 from caretune.safety import patterns
+from caretune.safety.stream import WINDOW
 
 _FOLDER = Path(__file__).parents[3] / "caretune/safety/patterns"
-_WINDOW = 128
-"""Characters that a stream may hold back: no match is as long."""
 _FILE = """family: {family}
 sources: {{own: "own words"}}
 words: {{thing: "(?:tea|coffee)"}}
@@ -36,7 +35,7 @@ def test_shipped_patterns_hold_their_examples():
 @pytest.mark.parametrize("pattern", patterns.load(_FOLDER), ids=lambda pattern: pattern.name)
 def test_shipped_pattern_is_bounded_with_examples(pattern):
     """No pattern can match 128 characters, and each has a match and a reject."""
-    assert parser.parse(pattern.pattern).getwidth()[1] < _WINDOW
+    assert parser.parse(pattern.pattern).getwidth()[1] < WINDOW
     assert pattern.matches
     assert pattern.rejects
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caretune.safety import features, measure
+from caretune.safety import features
 from caretune.safety.examples import HEADS, LabelledMessage, examples
 
 
@@ -62,17 +62,3 @@ def test_stored_heads_score_as_trained(trained_filters, chain):
     logits = dense[heads.places] @ heads.weights[1:] + heads.offsets
     scored = chain._scorer.score(row)
     assert list(scored.values()) == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-5)
-
-
-def test_personal_data_is_measured_by_type(chain):
-    """Recall and precision count half-covered spans of the right type."""
-    row = LabelledMessage(
-        "mail jo.b@example.com or no@example.org",
-        "user",
-        "pii",
-        {"entities": [{"type": "EMAIL", "text": "jo.b@example.com"}]},
-        hard_negative=False,
-        note="",
-    )
-    found = measure.personal_data([row], chain)["EMAIL"]
-    assert found == {"n": 1, "recall": 1.0, "precision": 0.5}

@@ -1,14 +1,19 @@
 """Stand-ins for filters and model: what they say is written in the text they are given."""
 
+import re
+import threading
 import time
+from types import SimpleNamespace
 
 from caretune.model.generate import Reply
 from caretune.safety.decision import (
     BiasFinding,
     CrisisFinding,
     Decision,
+    PiiSpan,
     ToxicityFinding,
 )
+from caretune.safety.pii import Placeholders, Redaction
 from caretune.service.release import Release
 from caretune.service.reply import Desk
 
@@ -39,9 +44,16 @@ class StandInChain:
     """Reads the decision off the text: the first word of a user's message is the severity or action."""
 
     digest = FILTERS
+    _private = SimpleNamespace(scan=lambda _text: [])
 
     def __init__(self) -> None:
         self.contexts: list[str | None] = []
+
+    def redact(self, text, ours=False):
+        """Hide every Anna."""
+        places = [place for place in range(len(text)) if text.startswith("Anna", place)]
+        spans = [PiiSpan("NAME", place, place + 4, 1.0) for place in places]
+        return Redaction(Placeholders().replace(text, spans), spans)
 
     def scan_turns(self, turns):
         """Judge by the first word of the last turn."""
@@ -59,7 +71,7 @@ class StandInChain:
         self.contexts.append(context)
         action = next((a for a in ("redact", "replace", "block") if a in text), "allow")
         reasons = {"redact": ["redaction"], "block": ["toxicity"]}.get(action, [])
-        return decision(action, redacted=text.replace("Anna", "[NAME_1]"), reasons=reasons)
+        return decision(action, redacted=self.redact(text).text, reasons=reasons)
 
     def protocol_reply(self, found):
         """Name the severity."""
@@ -71,17 +83,34 @@ class StandInChain:
 
 
 class StandInModel:
-    """Says the last message back; remembers how often and with which limit it was asked."""
+    """Says the last message back; remembers what it was asked and what was heard of it.
 
-    def __init__(self, takes_s: float = 0.0) -> None:
+    Args:
+        takes_s: Seconds before it says anything.
+        word_takes_s: Seconds before each word, where somebody listens.
+    """
+
+    def __init__(self, takes_s: float = 0.0, word_takes_s: float = 0.0) -> None:
         self.limits: list[int] = []
+        self.heard: list[str] = []
+        self.ended = threading.Event()
         self.takes_s = takes_s
+        self.word_takes_s = word_takes_s
 
-    def __call__(self, messages, max_new_tokens):
-        """Say the last message back."""
+    def __call__(self, messages, max_new_tokens, hear=None, /):
+        """Say the last message back, word by word where somebody listens."""
         self.limits.append(max_new_tokens)
         time.sleep(self.takes_s)
-        return Reply(f"model: {messages[-1].content}", 5, "stop", 9)
+        text = f"model: {messages[-1].content}"
+        if text.endswith("burst"):
+            raise ValueError(text)
+        for word in re.findall(r"\s*\S+", text) if hear else []:
+            time.sleep(self.word_takes_s)
+            if not hear(word):
+                break
+            self.heard.append(word)
+        self.ended.set()
+        return Reply(text, 5, "stop", 9)
 
 
 def desk(model: StandInModel | None = None, notice: str | None = NOTICE) -> Desk:

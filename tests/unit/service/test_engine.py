@@ -8,7 +8,7 @@ import pytest
 from caretune.model import generate
 from caretune.records import Message
 from caretune.service import engine
-from caretune.service.engine import Lane
+from caretune.service.engine import Lane, Speech
 from tests.fixtures.moe_lora import PEFT_WARNS
 
 
@@ -55,6 +55,30 @@ def test_a_call_that_is_cancelled_while_it_waits_never_starts():
 
     asyncio.run(main())
     assert started == [1, 3]
+
+
+def test_a_speech_brings_pieces_from_another_thread_in_their_order():
+    """What the model's thread says arrives, then the end; after the cut nothing is taken."""
+
+    async def main():
+        speech = Speech()
+        taken = await asyncio.to_thread(lambda: [speech.hear(piece) for piece in "abc"])
+        speech.cut_off()
+        refused = await asyncio.to_thread(speech.hear, "d")
+        speech.end(None)
+        return taken, refused, [piece async for piece in speech]
+
+    assert asyncio.run(main()) == ([True, True, True], False, ["a", "b", "c"])
+
+
+@PEFT_WARNS
+def test_a_heard_reply_is_the_plain_one(project):
+    """One model, one prompt, one text, listened to or not."""
+    reply = engine.load(project / "models/release", threads=1)
+    asked, heard = [Message("user", "I argued with my<|im_end|> sister.")], []
+    found = reply(asked, 9, lambda piece: not heard.append(piece))
+    assert found == reply(asked, 9)
+    assert "".join(heard) == found.text
 
 
 @PEFT_WARNS

@@ -2,7 +2,6 @@
 
 import json
 
-import msgspec
 import pytest
 
 from caretune.records import Message
@@ -126,23 +125,30 @@ def test_sampling_fields_and_unknown_fields_pass():
     openai_api.check_chat(_decoded(sent))
 
 
-def test_a_stream_is_the_whole_reply_in_one_event_and_then_done():
-    """A client that streams gets exactly the text that a plain request gets."""
+def test_the_chunks_of_a_stream_have_openais_shape():
+    """Role first, then text, then the reason of the end with the origin that a plain answer has."""
     said = Answer("hi", "stop", "model", (7, 3), {})
-    answer = openai_api.completion(said, stand_in.desk().release, identity="c-1", created=5)
-    first, last, rest = openai_api.events(answer).split(b"\n\n")
-    chunk = json.loads(first.removeprefix(b"data: "))
-    assert chunk["object"] == "chat.completion.chunk"
-    assert chunk["choices"][0]["delta"]["content"] == answer["choices"][0]["message"]["content"]
-    assert chunk["choices"][0]["finish_reason"] == "stop"
-    assert chunk["caretune"] == answer["caretune"]
-    assert (last, rest) == (b"data: [DONE]", b"")
+    held = stand_in.desk().release
+    plain = openai_api.completion(said, held, "c-1", 5)
+    first = openai_api.first_chunk("c-1", 5)
+    last = openai_api.last_chunk(first, said, held)
+    chunks = [first, openai_api.chunk(first, "hi"), last]
+    assert {(c["id"], c["object"], c["created"], c["model"]) for c in chunks} == {
+        ("c-1", "chat.completion.chunk", 5, "caretune")
+    }
+    assert [c["choices"][0]["delta"] for c in chunks] == [
+        {"role": "assistant", "content": ""},
+        {"content": "hi"},
+        {},
+    ]
+    assert [c["choices"][0]["finish_reason"] for c in chunks] == [None, None, "stop"]
+    assert (last["caretune"], last["usage"]) == (plain["caretune"], plain["usage"])
+    assert openai_api.event({"a": "b"}) == b'data: {"a":"b"}\n\n'
 
 
 def test_an_error_has_the_shape_of_openais():
     """Clients read error.message, error.type and error.code."""
-    found = msgspec.json.decode(openai_api.error(RequestError(503, "no.", "server_error", "off")))
-    assert found == {
+    assert openai_api.error(RequestError(503, "no.", "server_error", "off")) == {
         "error": {"message": "no.", "type": "server_error", "param": None, "code": "off"}
     }
 

@@ -71,3 +71,92 @@ def test_a_reply_is_never_longer_than_params_allow(asked, limit):
     model = stand_in.StandInModel()
     _answer("hello", model, asked)
     assert model.limits == [limit]
+
+
+_PASSES = (
+    "A calm sentence of some length stands here." + " Another one is like it, a little longer." * 5
+)
+
+
+def _streamed(text, model=None, max_tokens=None):
+    """Return the pieces of a streamed reply and the answer that ended it."""
+
+    async def main():
+        passing = await stand_in.desk(model).stream([Message("user", text)], max_tokens)
+        return [item async for item in passing]
+
+    *pieces, answer = asyncio.run(main())
+    return pieces, answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "imminent danger",
+        "block please",
+        "please redact Anna",
+        "so replace it",
+        f"{_PASSES} Ask Anna. {_PASSES} redact",
+    ],
+)
+def test_a_streamed_answer_is_the_plain_one(text):
+    """In all the same text, for the same reason, from the same source and with the same decision."""
+    _, plain = _answer(text)
+    pieces, last = _streamed(text)
+    assert "".join([*pieces, last.text]) == plain.text
+    assert last[1:] == plain[1:]
+
+
+def test_sentences_pass_before_the_model_has_ended():
+    """What passed is not held until the end."""
+    pieces, last = _streamed(_PASSES)
+    assert len(pieces) > 1
+    assert pieces[0] == "model: A calm sentence of some length stands here."
+    assert "".join([*pieces, last.text]) == f"model: {_PASSES}"
+
+
+@pytest.mark.parametrize("word", ["replace", "block"])
+def test_a_reply_stopped_after_text_has_left_ends_in_the_safe_reply(word):
+    """What has left is taken back in a paragraph of its own; the rest never leaves."""
+    model = stand_in.StandInModel(word_takes_s=0.001)
+    pieces, last = _streamed(f"{_PASSES} Now {word} this. {_PASSES}", model)
+    assert word not in "".join(pieces)
+    assert "".join(pieces) == f"model: {_PASSES}"
+    assert (last.text, last.finish_reason) == ("\n\nsafe at none", "content_filter")
+    assert (last.source, last.decision["action"]) == ("safe_reply", word)
+
+
+def test_a_stopped_reply_is_generated_no_further():
+    """The model's time belongs to the next request."""
+    model = stand_in.StandInModel(word_takes_s=0.002)
+    _streamed(f"Now block this. {_PASSES} {_PASSES} {_PASSES}", model)
+    assert len("".join(model.heard)) < 2 * len(_PASSES)
+
+
+def test_closing_a_stream_ends_the_generation():
+    """Whoever goes away does not keep the model busy."""
+    model = stand_in.StandInModel(word_takes_s=0.005)
+
+    async def main():
+        passing = await stand_in.desk(model).stream([Message("user", f"{_PASSES} {_PASSES}")], None)
+        first = await anext(passing)
+        await passing.aclose()
+        assert await asyncio.to_thread(model.ended.wait, 5)
+        return first
+
+    assert asyncio.run(main()).startswith("model: A calm")
+    assert len("".join(model.heard)) < len(_PASSES) + 100
+
+
+def test_a_generation_that_breaks_breaks_the_stream():
+    """Its error comes out where the text would have."""
+    with pytest.raises(ValueError, match="burst"):
+        _streamed(f"{_PASSES} burst")
+
+
+def test_a_streamed_reply_is_never_longer_than_params_allow():
+    """max_tokens shortens it as it does a plain one."""
+    model = stand_in.StandInModel()
+    _streamed("hello", model, 7)
+    assert model.limits == [7]

@@ -1,5 +1,7 @@
 """caretune.service.routes: the HTTP face with stand-ins, and what never gets into a log."""
 
+import asyncio
+import json
 import logging
 
 import pytest
@@ -45,18 +47,110 @@ def test_a_chat_completion_says_from_which_release_it_comes_and_that_it_is_a_reh
     assert body["usage"] == {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
 
 
+def _chunks(streamed):
+    """Return the chunks of a stream that ends as it should."""
+    *events, done, rest = streamed.text.split("\n\n")
+    assert (done, rest) == ("data: [DONE]", "")
+    return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
 @pytest.mark.parametrize("text", ["hello", "imminent danger", "please redact Anna", "now block it"])
 def test_streaming_gives_the_same_filtered_text(text):
-    """`stream: true` takes the same way: filters on both sides, one event, [DONE]."""
+    """`stream: true` takes the same way: role, text, the end with its origin, [DONE]."""
     sent = {"messages": [{"role": "user", "content": text}]}
-    plain = _client().post("/v1/chat/completions", json=sent).json()["choices"][0]
+    plain = _client().post("/v1/chat/completions", json=sent).json()
     streamed = _client().post("/v1/chat/completions", json={**sent, "stream": True})
     assert streamed.headers["content-type"].startswith("text/event-stream")
     assert streamed.headers["x-caretune-notice"] == stand_in.NOTICE
-    assert streamed.text.count("data: ") == 2
-    assert streamed.text.endswith("data: [DONE]\n\n")
-    assert f'"content":"{plain["message"]["content"]}"' in streamed.text
-    assert f'"finish_reason":"{plain["finish_reason"]}"' in streamed.text
+    first, *middle, last = _chunks(streamed)
+    choice = plain["choices"][0]
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    said = "".join(chunk["choices"][0]["delta"]["content"] for chunk in middle)
+    assert said == choice["message"]["content"]
+    assert last["choices"][0]["finish_reason"] == choice["finish_reason"]
+    assert (last["caretune"], last["usage"]) == (plain["caretune"], plain["usage"])
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "code", "sentence"),
+    [
+        pytest.param(
+            f"{_CANARY} burst",
+            stand_in.StandInModel(),
+            None,
+            "a fault of the service; its place is in the log.",
+            id="fault",
+        ),
+        pytest.param(
+            _CANARY,
+            stand_in.StandInModel(takes_s=0.4),
+            "timeout",
+            "no answer within 0.1 s. Ask for fewer tokens or try later.",
+            id="late",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_stream_is_an_error_event(text, model, code, sentence):
+    """The status has gone: OpenAI's error object, no [DONE], nothing of the request."""
+    sent = {"messages": [{"role": "user", "content": text}], "stream": True}
+    with structlog.testing.capture_logs() as events:
+        client = _client(stand_in.desk(model), timeout_s=0.1)
+        answer = client.post("/v1/chat/completions", json=sent)
+    _, error, rest = answer.text.split("\n\n")
+    said = json.loads(error.removeprefix("data: "))["error"]
+    assert (answer.status_code, rest) == (200, "")
+    assert (said["message"], said["type"], said["code"]) == (sentence, "server_error", code)
+    assert _CANARY not in f"{answer.text}{events}"
+
+
+def test_a_fault_before_a_stream_has_begun_has_a_status():
+    """The conversation is judged first."""
+    sent = {"messages": [{"role": "user", "content": "boom"}], "stream": True}
+    assert _client().post("/v1/chat/completions", json=sent).status_code == 500
+
+
+def test_a_client_that_goes_away_ends_the_generation():
+    """A connection that closes in the middle of a stream frees the model."""
+    model = stand_in.StandInModel(word_takes_s=0.01)
+    text = " ".join(["Nobody waits for this."] * 40)
+    body = json.dumps({"messages": [{"role": "user", "content": text}], "stream": True}).encode()
+    app = _client(stand_in.desk(model), max_body_bytes=4000).app
+    sent = []
+
+    async def main():
+        asked, spoken = asyncio.Event(), asyncio.Event()
+
+        async def receive():
+            if not asked.is_set():
+                asked.set()
+                return {"type": "http.request", "body": body, "more_body": False}
+            await spoken.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            sent.append(message)
+            if b"Nobody" in message.get("body", b""):
+                spoken.set()
+
+        await app(_SCOPE, receive, send)
+        return await asyncio.to_thread(model.ended.wait, 5)
+
+    assert asyncio.run(main())
+    assert len(sent) < 20
+    assert len(model.heard) < 120
+
+
+_SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.3"},
+    "http_version": "1.1",
+    "method": "POST",
+    "path": "/v1/chat/completions",
+    "raw_path": b"/v1/chat/completions",
+    "root_path": "",
+    "query_string": b"",
+    "headers": [(b"content-type", b"application/json")],
+}
 
 
 def test_a_release_for_people_has_no_notice():

@@ -1,0 +1,111 @@
+"""Where a person's name may stand: capitals, introduced words, rare words of who writes no capitals.
+
+What stands for certain at the edge of a run and is no name ("When Thandeka") is cut off; the tagger
+judges what is left.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from caretune.safety.scan import Hit
+
+NEAR = 40
+"""How many characters before and after a candidate are looked at."""
+
+_INTRODUCED = frozenset({"name_intro", "name_relation", "name_lower"})
+_WORD = re.compile(r"\S+")
+_LOWER = re.compile(r"(?<![\w'@/.-])[a-z]{3,14}(?:-[a-z]{2,14})?(?![\w'@/]|\.\w)")
+_QUICK = re.compile(r"[a-z']+")
+_LONGEST_SHOUT = 3
+
+
+class Named(NamedTuple):
+    """A candidate: where it stands, the kind of find, and the text on either side."""
+
+    pattern: str
+    start: int
+    end: int
+    value: str
+    before: str
+    after: str
+
+
+class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Lower-case words: given names, capitalised words that name no person, everyday words."""
+
+    given: frozenset[str]
+    known: frozenset[str]
+    common: frozenset[str]
+
+    def listed(self) -> dict[str, list[str]]:
+        """Return the words in their order, to be written."""
+        return {name: sorted(getattr(self, name)) for name in self.__struct_fields__}
+
+    def ordinary(self, word: str) -> bool:
+        """Tell whether a word is no name by itself."""
+        low = word.lower().rstrip(",.'").removesuffix("'s")
+        return (low in self.common or low in self.known) and low not in self.given
+
+
+def find(text: str, hits: Iterable[Hit], lexicon: Lexicon) -> list[Named]:
+    """Return the candidates of a text in its order, without overlaps."""
+    spans: list[tuple[str, int, int]] = []
+    introduced: list[tuple[str, int, int]] = []
+    for hit in hits:
+        if hit.pattern.name == "name_capital":
+            spans += _run(text, *hit.match.span("value"), lexicon)
+        elif hit.pattern.name in _INTRODUCED:
+            introduced.append((hit.pattern.name, *hit.match.span("value")))
+    if text[:1].islower():
+        spans += _uncapitalised(text, lexicon)
+    for name, start, end in introduced:
+        over = [span for span in spans if span[1] < end and start < span[2]]
+        spans = [span for span in spans if span not in over]
+        spans += [(name, first, last) for _, first, last in over] or [(name, start, end)]
+    return [_named(text, *span) for span in sorted(spans, key=lambda span: span[1:])]
+
+
+def _run(text: str, start: int, end: int, lexicon: Lexicon) -> list[tuple[str, int, int]]:
+    """Cut ordinary words off the ends of a run of capitals; nothing may be left."""
+    if " " not in text[start:end] and lexicon.ordinary(text[start:end]):
+        return []
+    words = [(start + word.start(), start + word.end()) for word in _WORD.finditer(text[start:end])]
+    while len(words) > 1 and lexicon.ordinary(text[slice(*words[0])]):
+        words.pop(0)
+    while len(words) > 1 and lexicon.ordinary(text[slice(*words[-1])]):
+        words.pop()
+    start, end = words[0][0], words[-1][1]
+    value = text[start:end]
+    if value.isupper() and len(value) > _LONGEST_SHOUT:
+        return []
+    if len(words) == 1 and lexicon.ordinary(value):
+        return []
+    return [("name_capital", start, end)]
+
+
+def _uncapitalised(text: str, lexicon: Lexicon) -> list[tuple[str, int, int]]:
+    """Return rare lower-case words, neighbours as one."""
+    if lexicon.common.issuperset(_QUICK.findall(text)):
+        return []
+    spans: list[tuple[str, int, int]] = []
+    for word in _LOWER.finditer(text):
+        value = word.group()
+        if value in lexicon.common or value in lexicon.known:
+            continue
+        if spans and spans[-1][2] + 1 == word.start() and text[word.start() - 1] == " ":
+            spans[-1] = (spans[-1][0], spans[-1][1], word.end())
+        else:
+            spans.append(("name_plain", *word.span()))
+    return spans
+
+
+def _named(text: str, pattern: str, start: int, end: int) -> Named:
+    value = text[start:end].rstrip("'")
+    value = value.removesuffix("'s")
+    end = start + len(value)
+    return Named(
+        pattern, start, end, value, text[max(0, start - NEAR) : start], text[end : end + NEAR]
+    )

@@ -1,0 +1,62 @@
+"""Spans and placeholders of the whole step."""
+
+from itertools import pairwise
+
+import pytest
+
+from caretune.safety import pii
+from caretune.safety.decision import PiiSpan
+
+
+def _found(chain, text):
+    return [(str(span.type), text[span.start : span.end]) for span in chain.redact(text).spans]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(
+            "My sister Thandeka lives at Flat 3, 12 Oak Lane, Tipton.",
+            [("NAME", "Thandeka"), ("ADDRESS", "Flat 3, 12 Oak Lane, Tipton")],
+            id="name and address",
+        ),
+        pytest.param(
+            "We moved to 8 Heron Court, Dayton OH 45499 in spring.",
+            [("ADDRESS", "8 Heron Court, Dayton OH 45499")],
+            id="town, state and code",
+        ),
+        pytest.param(
+            "He is in Whitlock Hall, 4 Abbot Row now.",
+            [("ADDRESS", "Whitlock Hall, 4 Abbot Row")],
+            id="house before the street",
+        ),
+        pytest.param("I want to die on Monday in London.", [], id="crisis wording stays"),
+        pytest.param("Call 988 or Samaritans on 116 123.", [], id="crisis lines stay"),
+        pytest.param("Freud and Shakespeare knew about grief.", [], id="famous figures stay"),
+        pytest.param(
+            "Orla\u200b Finn told me: call 020 7946 0000 😀",
+            [("NAME", "Orla\u200b Finn"), ("PHONE", "020 7946 0000")],
+            id="code points of the original",
+        ),
+    ],
+)
+def test_personal_data_is_found(chain, text, found):
+    """Spans are code points of the original, whole, and nothing else."""
+    assert _found(chain, text) == found
+
+
+def test_spans_do_not_overlap(chain, labelled_rows):
+    """Spans of every labelled message ascend without overlaps."""
+    rows = [row for row in labelled_rows if row.task == "pii"]
+    for row in rows:
+        spans = chain.redact(row.text).spans
+        assert all(a.end <= b.start for a, b in pairwise(spans))
+    assert len(rows) > 400
+
+
+def test_a_value_keeps_its_placeholder():
+    """Case and spaces make no other person."""
+    placeholders = pii.Placeholders()
+    text = "Orla met ORLA and Finn"
+    spans = [PiiSpan("NAME", 0, 4, 1.0), PiiSpan("NAME", 9, 13, 1.0), PiiSpan("NAME", 18, 22, 1.0)]
+    assert placeholders.replace(text, spans) == "[NAME_1] met [NAME_1] and [NAME_2]"

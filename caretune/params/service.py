@@ -1,5 +1,9 @@
 """Parameters of the service."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from caretune.params.gate import Level
 from caretune.params.section import Positive, PositiveFloat, Section
 
@@ -16,6 +20,8 @@ class Service(Section):
     max_turns: Positive
     """Most messages a request may hold."""
     max_body_bytes: Positive
+    locale: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None
+    """Country whose crisis lines a reply names ("IE"); null: the lines for where it is not known."""
     threads: Positive
     """CPU threads of the model."""
     timeout_s: PositiveFloat

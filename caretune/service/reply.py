@@ -45,13 +45,18 @@ class Desk:
         generate: Turns a conversation into a reply; runs in a thread of its own, so that a crisis
             reply or a scan never waits behind a generation.
         max_new_tokens: Longest generated reply, in tokens.
+        locale: Country of the people who write ("IE"), for the lines that a crisis reply names; None
+            where it is not known.
     """
 
-    def __init__(self, release: Release, generate: Generate, max_new_tokens: int) -> None:
+    def __init__(
+        self, release: Release, generate: Generate, max_new_tokens: int, locale: str | None = None
+    ) -> None:
         self.release = release
         self._chain = release.chain
         self._generate = generate
         self._max_new_tokens = max_new_tokens
+        self._locale = locale
         self._filters = Lane("filters")
         self._model = Lane("model")
 
@@ -88,8 +93,8 @@ class Desk:
     def _ready(self, asked: Decision) -> Answer | None:
         """Return the answer to a conversation that the model is not asked about."""
         if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
-            summary = _summary(Action.ESCALATE, asked)
-            return Answer(self._chain.protocol_reply(asked), _REPLACED, "protocol", (0, 0), summary)
+            text = self._chain.protocol_reply(asked, self._locale)
+            return Answer(text, _REPLACED, "protocol", (0, 0), _summary(Action.ESCALATE, asked))
         if asked.action == Action.BLOCK:
             return self._replaced(asked, (0, 0), _summary(asked.action, asked))
         return None
@@ -106,7 +111,7 @@ class Desk:
     def _replaced(
         self, asked: Decision, usage: tuple[int, int], summary: dict[str, Any], after: str = ""
     ) -> Answer:
-        text = after + self._chain.safe_reply(asked)
+        text = after + self._chain.safe_reply(asked, self._locale)
         return Answer(text, _REPLACED, "safe_reply", usage, summary)
 
     async def _spoken(

@@ -32,7 +32,7 @@ def load(root: Path) -> State:
         p = loader.load(root / "params.yaml").service
         folder = root / p.release
         held = release.load(folder, p.level)
-        desk = Desk(held, engine.load(folder, p.threads), p.max_new_tokens)
+        desk = Desk(held, engine.load(folder, p.threads), p.max_new_tokens, p.locale)
     except CaretuneError as error:
         return _not_ready(str(error))
     except Exception as error:

@@ -73,13 +73,13 @@ class StandInChain:
         reasons = {"redact": ["redaction"], "block": ["toxicity"]}.get(action, [])
         return decision(action, redacted=self.redact(text).text, reasons=reasons)
 
-    def protocol_reply(self, found):
-        """Name the severity."""
-        return f"protocol for {found.crisis.severity}"
+    def protocol_reply(self, found, locale=None):
+        """Name the severity, and the country where there is one."""
+        return f"protocol for {found.crisis.severity}" + (f" in {locale}" if locale else "")
 
-    def safe_reply(self, found):
-        """Name the severity."""
-        return f"safe at {found.crisis.severity}"
+    def safe_reply(self, found, locale=None):
+        """Name the severity, and the country where there is one."""
+        return f"safe at {found.crisis.severity}" + (f" in {locale}" if locale else "")
 
 
 class StandInModel:
@@ -113,7 +113,9 @@ class StandInModel:
         return Reply(text, 5, "stop", 9)
 
 
-def desk(model: StandInModel | None = None, notice: str | None = NOTICE) -> Desk:
+def desk(
+    model: StandInModel | None = None, notice: str | None = NOTICE, locale: str | None = None
+) -> Desk:
     """A desk with stand-ins for everything that has to be loaded."""
     release = Release(RELEASE, "rehearsal", "pass", "moe_lora", "rehearsal", StandInChain(), notice)
-    return Desk(release, model or StandInModel(), max_new_tokens=20)
+    return Desk(release, model or StandInModel(), 20, locale)

@@ -36,6 +36,16 @@ def test_a_conversation_with_an_unfit_earlier_reply_gets_the_safe_reply():
     assert (found.finish_reason, model.limits) == ("content_filter", [])
 
 
+@pytest.mark.parametrize(
+    ("word", "said"), [("high", "protocol for high in IE"), ("block", "safe at none in IE")]
+)
+def test_a_reply_of_the_table_names_the_lines_of_the_locale(word, said):
+    """Where the service knows the country, protocol and safe replies are asked for it."""
+    desk = stand_in.desk(locale="IE")
+    answer = asyncio.run(desk.answer([Message("user", f"{word} please")], None))
+    assert answer.text == said
+
+
 @pytest.mark.parametrize("word", ["moderate", "hello"])
 def test_anything_milder_gets_the_models_reply(word):
     """A moderate risk is answered by the model, whose reply is filtered."""

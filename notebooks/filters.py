@@ -221,12 +221,14 @@ tables.of(
 # %% [markdown]
 # ## Personal data
 #
-# A finding counts when it covers at least half of what was labelled.
+# A finding counts when it covers at least half of what was labelled. Names are found by a trained
+# tagger and judged here by folds that it did not see; the others by patterns that were written beside
+# these very messages, so that their row is the best case.
 
 # %%
 tables.of(
     "type",
-    figures["pii"],
+    figures["pii"] | {"NAME": figures["names_held_out"]},
     [
         tables.Column("found", "recall", tables.share),
         tables.Column("right when raised", "precision", tables.share),
@@ -308,7 +310,7 @@ tables.tiles(
 # - **Explicit methods.** They have a word list of their own that no message here tests, since the
 #   authored messages name none.
 # - **Personal data in other scripts**, and formats of phones and addresses of countries that no
-#   message here comes from. A bare first name in running text is often missed.
+#   message here comes from. One name in four is missed, mostly ordinary words (Mark, May).
 # - **Violence by somebody else**, neglect, eating disorders, trafficking: no type of crisis here
 #   means them, and they may pass unnoticed.
 # - **Voices and pictures.** Text alone is read.

@@ -13,6 +13,7 @@ from caretune.safety.examples import (
     LabelledMessage,
     calm_dialogues,
     examples,
+    fit_replies,
 )
 
 _TASKS = ("bias", "crisis", "pii", "therapeutic", "toxicity")
@@ -35,8 +36,8 @@ def main(
         for row in records.read(path, LabelledMessage)
     ]
     turns = list(records.read(messages / "conversations_crisis.jsonl", trials.LabelledTurns))
-    dialogues = records.read(messages / "dialogues.jsonl", LabelledDialogue)
-    taught = [*examples(rows), *calm_dialogues(dialogues)]
+    dialogues = list(records.read(messages / "dialogues.jsonl", LabelledDialogue))
+    taught = [*examples(rows), *calm_dialogues(dialogues), *fit_replies(dialogues)]
     trained = training.train(taught, patterns, training.Settings(**p.model_dump()))
     digest = bundle.write(out, trained.parts, trained.canaries)
     decisions = measure.decisions(rows, trained.parts.patterns, trained.fitted)

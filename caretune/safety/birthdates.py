@@ -10,8 +10,8 @@ import datetime as dt
 import re
 import unicodedata
 
-_FIRST_YEAR, _LAST_YEAR, _LAST_FREE_YEAR = 1915, 2026, 2016
-"""Years in which somebody alive can be born, and the last that needs no word of birth nearby."""
+_FIRST_YEAR, _LAST_YEAR, _LAST_FREE_YEAR = 1915, 2100, 2016
+"""Years in which somebody alive can be born (no clock here: the last lies well ahead), and the last that needs no word of birth nearby."""
 _CENTURY, _PIVOT = 100, 30
 """Two digits above the pivot are of the 1900s (POSIX takes 69; births of the 1930s are still told)."""
 _BUDDHIST = 543

@@ -134,26 +134,34 @@ class Chain:
         spans = self.protocol.checked(spans, view.plain) if ours else spans
         return Redaction(pii.Placeholders().replace(text, spans), spans)
 
+    def candidates(self, plain: str) -> list[Hit]:
+        """Return all that may be personal data in a plain view, before any validator looks."""
+        return self._private.scan(plain)
+
     def redactor(self) -> Redactor:
         """Return a redactor for one conversation."""
         return Redactor(self._personal)
 
-    def protocol_reply(self, decision: Decision, locale: str | None = None) -> str:
+    def protocol_reply(
+        self, decision: Decision, locale: str | None = None, today: dt.date | None = None
+    ) -> str:
         """Return the protocol's reply to a high, imminent or unscored message.
 
         Args:
             decision: What was decided on the message.
             locale: The reader's country ("IE") or language tag ("en-IE"), for the lines that are
-                named; None where it is not known. A line that has expired today is not named.
+                named; None where it is not known.
+            today: The day; a line that has expired is not named. None names every line.
         """
-        severity, today = decision.crisis.severity, dt.datetime.now(dt.UTC).date()
+        severity = decision.crisis.severity
         return self.protocol.reply(decision.subject, severity, decision.language, locale, today)
 
-    def safe_reply(self, decision: Decision, locale: str | None = None) -> str:
+    def safe_reply(
+        self, decision: Decision, locale: str | None = None, today: dt.date | None = None
+    ) -> str:
         """Return the reply that takes a blocked one's place; crisis-aware by the user's decision."""
         if severity_rank(decision.crisis.severity) >= _HIGH:
-            return self.protocol_reply(decision, locale)
-        today = dt.datetime.now(dt.UTC).date()
+            return self.protocol_reply(decision, locale, today)
         return self.protocol.blocked(decision.language, locale, today)
 
     def _decide(
@@ -211,7 +219,7 @@ class Chain:
 
     def _personal(self, text: str, views: normalise.Normalised | None = None) -> list[PiiSpan]:
         view = (views or normalise.normalise(text)).plain
-        hits = self._private.scan(view.text)
+        hits = self.candidates(view.text)
         candidates = pii.Candidates(view, hits, self._numbers, self._hosts, self._lexicon)
         return pii.detect(candidates, self._tagger)
 
@@ -258,13 +266,13 @@ def _action(found: Findings) -> Action:
             return Action.ESCALATE
     elif _unfit(found):
         return Action.BLOCK
-    elif found.crisis.severity == Severity.UNSCORED:
+    elif not found.appropriateness.appropriate or found.crisis.severity == Severity.UNSCORED:
         return Action.REPLACE
     return Action.REDACT if found.pii else Action.ALLOW
 
 
 def _unfit(found: Findings) -> bool:
-    """Tell whether a reply of ours must not go out."""
+    """Tell whether a reply of ours may do harm by itself."""
     reply = found.appropriateness
     critical = reply is not None and reply.violation in appropriateness.CRITICAL
     return (

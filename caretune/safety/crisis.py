@@ -142,7 +142,7 @@ def _predicted(scores: Scores, thresholds: Scores) -> int:
 def _subject(own: int, ruled: int, other: int) -> tuple[Subject, int]:
     """Tell whose risk it is; another's danger is never below what its pattern says."""
     if other > ruled:
-        return Subject.OTHER, max(other, own if other >= _MODERATE else min(own, _MODERATE))
+        return Subject.OTHER, max(other, own if other >= _MODERATE else own - 1)
     if own:
         return Subject.SELF, own
     return Subject.NONE, 0

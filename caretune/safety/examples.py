@@ -7,6 +7,7 @@ false alarms on ordinary text down (crisis: from 21 % to 10 % of the bias and to
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -94,6 +95,26 @@ def calm_dialogues(rows: Iterable[LabelledDialogue]) -> list[Example]:
     ]
 
 
+def fit_replies(rows: Iterable[LabelledDialogue]) -> list[Example]:
+    """Turn one reply of each dialogue, in its context, into a negative of unfitness and malice.
+
+    The labelled replies answer one message each, many of them traps; without these, 16 % of the
+    authored dialogues' replies were judged unfit, with them 4 %; every other reply as a negative gives
+    3 %, and finds 10 % fewer of the unfit ones (docs/log.md).
+    """
+    labels = dict.fromkeys(_FITNESS + _TOXICITY + _BIAS, False)
+    found = []
+    for number, row in enumerate(rows):
+        pairs = [
+            (said.content, answer.content)
+            for said, answer in pairwise(row.messages)
+            if answer.role == "assistant"
+        ]
+        said, answer = pairs[number % len(pairs)]
+        found.append(Example(answer, said, "dialogue", labels))
+    return found
+
+
 def small_talk(user: Iterable[str], assistant: Iterable[str]) -> list[Example]:
     """Turn short harmless messages and replies into negatives: of two words no head is sure.
 
@@ -108,19 +129,22 @@ def small_talk(user: Iterable[str], assistant: Iterable[str]) -> list[Example]:
     ]
 
 
-def _names(row: LabelledMessage) -> tuple[tuple[int, int], ...] | None:
-    """Return the spans of a message's names, the second of two equal ones behind the first."""
-    if row.task != "pii":
-        return None
-    spans: list[tuple[int, int]] = []
+def entities(row: LabelledMessage) -> list[tuple[str, int, int]]:
+    """Return type, start and end of each labelled entity, the second of two equal ones behind the first."""
     position: dict[str, int] = {}
+    found = []
     for entity in row.label["entities"]:
         text = entity["text"]
         start = row.text.index(text, position.get(text, 0))
         position[text] = start + len(text)
-        if entity["type"] == PiiType.NAME:
-            spans.append((start, position[text]))
-    return tuple(spans)
+        found.append((entity["type"], start, position[text]))
+    return found
+
+
+def _names(row: LabelledMessage) -> tuple[tuple[int, int], ...] | None:
+    if row.task != "pii":
+        return None
+    return tuple((start, end) for kind, start, end in entities(row) if kind == PiiType.NAME)
 
 
 def _labels(row: LabelledMessage) -> dict[str, bool]:

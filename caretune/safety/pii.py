@@ -51,7 +51,7 @@ _BEFORE_ADDRESS = re.compile(
 )
 _WORD_END = re.compile(r"(?:/?\w){0,8}")
 _WIDEST_GAP = 40
-_BETWEEN_PARTS = re.compile(r"(?:[, ./#-]|\d|\b[A-Za-z]{1,3}\b\.?|(?<=, )" + _CAPITAL + r"){1,40}?")
+BETWEEN_PARTS = re.compile(r"(?:[, ./#-]|\d|\b[A-Za-z]{1,3}\b\.?|(?<=, )" + _CAPITAL + r"){1,40}?")
 
 
 class Redaction(NamedTuple):
@@ -129,7 +129,7 @@ def _joined(text: str, taken: Sequence[_Found]) -> list[_Found]:
         last = joined[-1] if joined else None
         if last is not None and last.kind is PiiType.ADDRESS:
             gap = text[last.end : span.start]
-            goes_on = len(gap) <= _WIDEST_GAP and _BETWEEN_PARTS.fullmatch(gap) is not None
+            goes_on = len(gap) <= _WIDEST_GAP and BETWEEN_PARTS.fullmatch(gap) is not None
             if goes_on and span.kind in {PiiType.ADDRESS, PiiType.NAME}:
                 joined[-1] = last._replace(end=span.end)
                 continue
@@ -166,7 +166,7 @@ def _judge(hit: Hit, candidates: Candidates) -> _Found | None:
     named = "value" in hit.match.re.groupindex
     start, end = hit.match.span("value") if named else (hit.start, hit.end)
     if kind is PiiType.ADDRESS:
-        start, end = _before(text, start), _extend(text, end)
+        start, end = _before(text, start), extended(text, end)
     while end > start and text[end - 1] in _TRAILING:
         end -= 1
     value = text[start:end]
@@ -188,7 +188,7 @@ def _before(text: str, start: int) -> int:
     return start
 
 
-def _extend(text: str, end: int) -> int:
+def extended(text: str, end: int) -> int:
     """Follow the parts of an address after its street: town, code, country."""
     end = _WORD_END.match(text, end).end()  # type: ignore[union-attr] # it also matches nothing
     while (more := _MORE_ADDRESS.match(text, end)) is not None and more.end() > end:

@@ -34,8 +34,9 @@ _NEEDED = frozenset({
 _COUNTRIES = {"GB": "UK"}
 # A number that a reply tells people to use, of at least three digits: "text HOME to 741741".
 _OFFERED = re.compile(
-    r"\b(?i:call|ring|dial|phone|text|sms|message|number is|hotline|helpline|lifeline)(?:ing|s)?"
-    r"(?:[ :,]{1,2}(?:the|us|them|is|on|at|to|or|line|number|hotline|helpline|lifeline|[A-Z]{2,10})\b){0,4}"
+    r"\b(?i:call|ring|dial|phone|contact|text|sms|message|number is|hotline|helpline|lifeline)(?:ing|s)?"
+    r"(?:(?:[ :,]{1,2}(?:the|us|them|is|on|at|to|or|line|number|hotline|helpline|lifeline|[A-Z]{2,10})\b){0,4}"
+    r"|(?:[ :,]{1,2}[A-Z][\w'&]{0,14}| line| helpline| hotline| of| the){1,5} (?:on|at|to))"
     r"[ :,]{1,2}(?P<number>\+?\(?\d[\d ().-]{1,18}\d)(?![\w:]|[.,]\d)",
 )
 

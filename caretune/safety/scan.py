@@ -16,6 +16,9 @@ import re2
 from caretune.errors import FilterError
 from caretune.safety.patterns import Pattern
 
+_MAX_MODIFIERS = 32
+"""Matches of one modifier that count. Each may meet each sign of risk, so that more would let a long
+text take its square in time; what is left out would only have lowered a severity."""
 _MAX_MEMORY = 64 << 20
 """Bytes that one pattern's automaton may take; what is not needed is not taken."""
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?:=|!|<=|<!)|[()]|[^\\\[()]+", re.DOTALL)
@@ -37,16 +40,11 @@ class Hit(NamedTuple):
 class Scanner:
     """Compiled patterns, in the order given.
 
-    Args:
-        patterns: The patterns.
-        max_hits: Most matches of one pattern that are reported, where more add nothing; None for all.
-
     Raises:
         FilterError: An expression is wrong; the error names the pattern.
     """
 
-    def __init__(self, patterns: Iterable[Pattern], max_hits: int | None = None) -> None:
-        self._max_hits = max_hits
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
         self._compiled = [(pattern, _compile(pattern)) for pattern in patterns]
         options = re2.Options()
         options.never_capture = True
@@ -62,18 +60,19 @@ class Scanner:
         hits: list[Hit] = []
         for index in sorted(self._filter.Match(text.encode("utf-8", "replace")) or ()):
             pattern, expression = self._compiled[index]
-            matches = islice(expression.finditer(text), self._max_hits)
+            most = _MAX_MODIFIERS if pattern.family == "modifiers" else None
+            matches = islice(expression.finditer(text), most)
             hits += [Hit(pattern, match.start(), match.end(), match) for match in matches]
         return hits
 
 
 def spoken(patterns: Iterable[Pattern]) -> Scanner:
-    """Return the scanner of the folded view: all but personal data; 32 matches of one say enough."""
-    return Scanner((pattern for pattern in patterns if pattern.family != "pii"), max_hits=32)
+    """Return the scanner of the folded view: all but personal data."""
+    return Scanner(pattern for pattern in patterns if pattern.family != "pii")
 
 
 def private(patterns: Iterable[Pattern]) -> Scanner:
-    """Return the scanner of the plain view: personal data, every match of it."""
+    """Return the scanner of the plain view: personal data."""
     return Scanner(pattern for pattern in patterns if pattern.family == "pii")
 
 

@@ -158,9 +158,9 @@ def _reaches(chain: Chain, view: View) -> list[tuple[int, int]]:
     behind.
     """
     found = []
-    for hit in chain._private.scan(view.text):  # noqa: SLF001 - candidates interest nobody else
+    for hit in chain.candidates(view.text):
         address = hit.pattern.type == PiiType.ADDRESS
-        end = pii._extend(view.text, hit.end) if address else hit.end  # noqa: SLF001 - as above
+        end = pii.extended(view.text, hit.end) if address else hit.end
         found.append((hit.start, end))
     return found
 
@@ -170,7 +170,7 @@ def _goes_on(view: View, span: PiiSpan, place: int) -> bool:
     start, end = bisect_left(view.starts, span.start), bisect_left(view.starts, span.end)
     if end > place or span.type != PiiType.ADDRESS:
         return start < place < end
-    between = pii._BETWEEN_PARTS.fullmatch(view.text, end, place)  # noqa: SLF001 - as above
+    between = pii.BETWEEN_PARTS.fullmatch(view.text, end, place)
     return end == place or between is not None
 
 

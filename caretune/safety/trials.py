@@ -8,7 +8,7 @@ import msgspec
 
 from caretune.records import Message
 from caretune.safety.chain import Chain
-from caretune.safety.examples import LabelledMessage
+from caretune.safety.examples import LabelledMessage, entities
 from caretune.safety.rates import rate
 from caretune.safety.taxonomy import PiiType, Severity, severity_rank
 
@@ -46,7 +46,7 @@ def personal_data(rows: Sequence[LabelledMessage], chain: Chain) -> dict[str, An
     right: dict[str, list[bool]] = {kind: [] for kind in PiiType}
     for row in rows:
         spans = [(span.type, span.start, span.end) for span in chain.redact(row.text).spans]
-        wanted = _wanted(row)
+        wanted = entities(row)
         for truth in wanted:
             found[truth[0]].append(any(_covers(span, truth) for span in spans))
         for span in spans:
@@ -89,18 +89,6 @@ def _hear(row: LabelledTurns, chain: Chain) -> Heard:
     decision = chain.scan_turns([Message("user", turn) for turn in row.turns])
     first = decision.turn.first if isinstance(decision.turn, msgspec.Struct) else None
     return Heard(row, first, severity_rank(decision.crisis.severity))
-
-
-def _wanted(row: LabelledMessage) -> list[tuple[str, int, int]]:
-    """Find each labelled substring's span, the second of two equal ones behind the first."""
-    position: dict[str, int] = {}
-    wanted = []
-    for entity in row.label["entities"]:
-        text = entity["text"]
-        start = row.text.index(text, position.get(text, 0))
-        position[text] = start + len(text)
-        wanted.append((entity["type"], start, position[text]))
-    return wanted
 
 
 def _covers(span: tuple[str, int, int], truth: tuple[str, int, int]) -> bool:

@@ -91,7 +91,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def messages(turns: list[Turn], max_turns: int) -> list[Message]:
-    """Return turns as messages with normalised text.
+    """Return turns as messages, as they were written: spans of a scan refer to them.
 
     Raises:
         RequestError: 400 for an unknown role, 422 for no turn or more than `max_turns`.
@@ -101,19 +101,23 @@ def messages(turns: list[Turn], max_turns: int) -> list[Message]:
             422, f"got {len(turns)} messages, expected 1 to {max_turns} at $.messages."
         )
     return [
-        Message(role(turn.role, f"$.messages[{index}].role"), normalise_text(turn.content))
+        Message(role(turn.role, f"$.messages[{index}].role"), turn.content)
         for index, turn in enumerate(turns)
     ]
 
 
 def single(asked: ScanRequest) -> tuple[str, Any, str | None]:
-    """Return text, role and context of a scan of one message, both texts normalised.
+    """Return text, role and context of a scan of one message, as they were written.
 
     Raises:
         RequestError: 400 for an unknown role.
     """
-    context = None if asked.context is None else normalise_text(asked.context)
-    return normalise_text(asked.text or ""), role(asked.role, "$.role"), context
+    return asked.text or "", role(asked.role, "$.role"), asked.context
+
+
+def normalised(written: list[Message]) -> list[Message]:
+    """Return messages in the form in which the model has seen text."""
+    return [Message(message.role, normalise_text(message.content)) for message in written]
 
 
 def role(word: str, where: str) -> Any:

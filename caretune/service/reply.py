@@ -1,6 +1,7 @@
 """One message's way: filters on the conversation, a reply, filters on the reply."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,7 +94,7 @@ class Desk:
     def _ready(self, asked: Decision) -> Answer | None:
         """Return the answer to a conversation that the model is not asked about."""
         if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
-            text = self._chain.protocol_reply(asked, self._locale)
+            text = self._chain.protocol_reply(asked, self._locale, _today())
             return Answer(text, _REPLACED, "protocol", (0, 0), _summary(Action.ESCALATE, asked))
         if asked.action == Action.BLOCK:
             return self._replaced(asked, (0, 0), _summary(asked.action, asked))
@@ -111,7 +112,7 @@ class Desk:
     def _replaced(
         self, asked: Decision, usage: tuple[int, int], summary: dict[str, Any], after: str = ""
     ) -> Answer:
-        text = after + self._chain.safe_reply(asked, self._locale)
+        text = after + self._chain.safe_reply(asked, self._locale, _today())
         return Answer(text, _REPLACED, "safe_reply", usage, summary)
 
     async def _spoken(
@@ -147,6 +148,10 @@ class Desk:
         if ending.stopped:
             return self._replaced(asked, usage, summary, after="\n\n" if left else "")
         return Answer(ending.text, generated.finish_reason, "model", usage, summary)
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
 
 
 def _summary(action: str, asked: Decision, said: Decision | None = None) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 async def _chat(request: Request, state: State) -> Response:
     desk = _desk(state)
     asked = openai_api.decode(await _body(request, state.max_body_bytes), ChatRequest)
-    messages = openai_api.messages(asked.messages, state.max_turns)
+    messages = openai_api.normalised(openai_api.messages(asked.messages, state.max_turns))
     openai_api.check_chat(asked)
     max_tokens = asked.max_completion_tokens or asked.max_tokens
     identity, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())

@@ -101,6 +101,13 @@ def test_anothers_danger_is_theirs_and_not_lowered(text, least):
     assert severity_rank(found.finding.severity) >= severity_rank(least)
 
 
+def test_worry_about_another_lowers_ones_own_danger_by_one_step_at_most():
+    """Heads that see the gravest danger are not silenced by a word about the children."""
+    sure = {f"severity_{word}": 0.9 for word in ("low", "moderate", "high", "imminent")}
+    found = _assess("I'm so worried about my kids finding out after tonight", **sure)
+    assert severity_rank(found.finding.severity) >= severity_rank("high")
+
+
 def test_own_danger_beside_another_is_ones_own():
     """Who wants to die themselves is the subject, whoever else is named."""
     found = _assess("my sister knows that I want to kill myself")

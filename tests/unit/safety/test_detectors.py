@@ -141,3 +141,17 @@ def test_a_reply_that_deceives_or_endangers_decides_by_itself(text, violation):
 def test_a_reply_that_is_honest_passes(text):
     """The same words in an honest or careful reply stand for nothing."""
     assert appropriateness.assess(_hits(text), _scores(), _LIMITS).appropriate
+
+
+def test_a_violation_that_may_cost_a_life_is_named_before_a_milder_one():
+    """What else is wrong with a reply must not hide that it keeps danger secret."""
+    text = "That was selfish of you. My lips are sealed."
+    scores = _scores(violation__judgemental=0.9, violation__promise_of_secrecy=0.1)
+    assert appropriateness.assess(_hits(text), scores, _LIMITS).violation == "promise_of_secrecy"
+
+
+def test_kind_words_do_not_excuse_a_violation_that_may_cost_a_life():
+    """An exempt phrase takes the voice of lighter patterns only."""
+    text = "That sounds hard. My lips are sealed."
+    found = appropriateness.assess(_hits(text), _scores(), _LIMITS)
+    assert (found.appropriate, found.violation) == (False, "promise_of_secrecy")

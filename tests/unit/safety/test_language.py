@@ -16,6 +16,11 @@ from caretune.safety import language
         pytest.param("ich will nicht mehr leben", "de", id="German"),
         pytest.param("je ne veux plus vivre", "fr", id="French"),
         pytest.param("я больше не хочу жить", "und", id="Cyrillic"),
+        pytest.param("Ich will sterben", "de", id="short German"),
+        pytest.param("Quiero morir", "es", id="short Spanish"),
+        pytest.param("Chcę umrzeć", "und", id="short Polish"),
+        pytest.param("die die die", "en", id="an English word that German has too"),
+        pytest.param("the café by the sea", "en", id="an accent among English"),
         pytest.param("死にたい", "und", id="Japanese"),
         pytest.param(
             "nechci uz dal, jsem hrozne unaveny, prosim pomozte mi nekdo rychle", "und", id="Czech"

@@ -56,10 +56,22 @@ def test_the_scan_equals_a_loop_of_re(labelled_rows, own):
         generator.shuffle(pieces)
         views = normalise.normalise(" ".join(pieces))
         text = views.plain.text if own else views.folded.text
-        expected = {name for name, expression in compiled if expression.search(text)}
-        assert {hit.pattern.name for hit in scanner.scan(text)} == expected
+        expected = [
+            (name, match.span()) for name, found_by in compiled for match in found_by.finditer(text)
+        ]
+        assert [(hit.pattern.name, hit.match.span()) for hit in scanner.scan(text)] == expected
         hits += len(expected)
     assert hits > 10_000
+
+
+def test_every_sign_of_risk_counts_and_only_modifiers_are_capped():
+    """Forty quoted signs do not hide the next one; of a modifier 32 matches are enough."""
+    modifier = Pattern("quoted", "modifiers", "quotation", "modifier", 0, "said", "own")
+    hits = Scanner([_pattern("die"), modifier]).scan("said die " * 41)
+    assert [sum(hit.pattern.name == name for hit in hits) for name in ("probe", "quoted")] == [
+        41,
+        32,
+    ]
 
 
 @pytest.mark.parametrize(

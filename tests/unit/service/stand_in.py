@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from types import SimpleNamespace
 
 from caretune.model.generate import Reply
 from caretune.safety.decision import (
@@ -44,10 +43,13 @@ class StandInChain:
     """Reads the decision off the text: the first word of a user's message is the severity or action."""
 
     digest = FILTERS
-    _private = SimpleNamespace(scan=lambda _text: [])
 
     def __init__(self) -> None:
         self.contexts: list[str | None] = []
+
+    def candidates(self, _plain):
+        """Find nothing."""
+        return []
 
     def redact(self, text, ours=False):
         """Hide every Anna."""
@@ -73,11 +75,11 @@ class StandInChain:
         reasons = {"redact": ["redaction"], "block": ["toxicity"]}.get(action, [])
         return decision(action, redacted=self.redact(text).text, reasons=reasons)
 
-    def protocol_reply(self, found, locale=None):
+    def protocol_reply(self, found, locale=None, today=None):
         """Name the severity, and the country where there is one."""
         return f"protocol for {found.crisis.severity}" + (f" in {locale}" if locale else "")
 
-    def safe_reply(self, found, locale=None):
+    def safe_reply(self, found, locale=None, today=None):
         """Name the severity, and the country where there is one."""
         return f"safe at {found.crisis.severity}" + (f" in {locale}" if locale else "")
 

@@ -81,10 +81,11 @@ def test_a_number_of_turns_outside_the_limit_is_a_422(count):
     assert str(caught.value) == f"got {count} messages, expected 1 to 3 at $.messages."
 
 
-def test_text_is_normalised_at_the_door():
-    """The filters and the model see the form that the corpus has: NFC, line feeds."""
+def test_the_model_sees_text_in_the_form_of_the_corpus():
+    """Messages are read as written, and a chat is normalised: NFC, line feeds."""
     found = openai_api.messages([Turn("user", "e\u0301\r\n")], 3)
-    assert found == [Message("user", "\u00e9\n")]
+    assert found == [Message("user", "e\u0301\r\n")]
+    assert openai_api.normalised(found) == [Message("user", "\u00e9\n")]
 
 
 @pytest.mark.parametrize(
@@ -153,10 +154,10 @@ def test_an_error_has_the_shape_of_openais():
     }
 
 
-def test_text_and_context_of_a_scan_are_normalised_alike():
-    """What a reply answers is read in the same form as the reply."""
+def test_a_scan_reads_text_as_it_was_written():
+    """Spans refer to the code points that were sent; the filters normalise for themselves."""
     asked = ScanRequest(text="e\u0301\r\n", role="assistant", context="o\u0301\r")
-    assert openai_api.single(asked) == ("\u00e9\n", "assistant", "\u00f3\n")
+    assert openai_api.single(asked) == ("e\u0301\r\n", "assistant", "o\u0301\r")
     assert openai_api.single(ScanRequest(text="a")) == ("a", "user", None)
 
 

@@ -16,6 +16,7 @@ NOT_IMPORTED = {
     "dvc": "people and make run it; it runs the stages",
     "httptools": "uvicorn parses HTTP with it when it is there",
     "ipykernel": "papermill runs the notebooks in its kernel",
+    "uv": "`bentoml build` calls it, and would fetch it from the network where it is missing",
     "uvloop": "uvicorn takes its event loop when it is there",
 }
 """Needed at run time by another package, not by an import of ours."""

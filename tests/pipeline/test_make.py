@@ -46,6 +46,8 @@ def small(folder):
     merged = sh(f"{ROOT}/.venv/bin/caretune params merge profiles/small.yaml {folder}", ROOT)
     assert merged.returncode == 0, merged.stderr
     (folder / ".venv").symlink_to(ROOT / ".venv")
+    # `dvc exp run` commits, and no test reads the home folder's git settings.
+    sh("git config user.name test && git config user.email test@example.invalid", folder)
     done = make("repro", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done

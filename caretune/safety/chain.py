@@ -7,7 +7,7 @@ One Decision a message. A step that raises fails closed: the decision is to bloc
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -24,24 +24,18 @@ from caretune.safety import (
     gates,
     language,
     normalise,
+    outcome,
     pii,
     scan,
     toxicity,
 )
 from caretune.safety.bundle import Bundle
-from caretune.safety.decision import (
-    STEPS,
-    BiasFinding,
-    CrisisFinding,
-    Decision,
-    PiiSpan,
-    ToxicityFinding,
-)
+from caretune.safety.decision import CrisisFinding, Decision, PiiSpan
 from caretune.safety.gates import Findings
 from caretune.safety.heads import Scorer, Scores
 from caretune.safety.pii import Redaction
 from caretune.safety.scan import Hit
-from caretune.safety.taxonomy import Action, BiasLevel, Severity, Subject, severity_rank
+from caretune.safety.taxonomy import Severity, Subject, severity_rank
 
 _HIGH = severity_rank(Severity.HIGH)
 _LOG = structlog.get_logger()
@@ -100,7 +94,7 @@ class Chain:
         parts = bundle.read(folder)
         chain = cls(parts)
         for number, canary in enumerate(parts.canaries, start=1):
-            found = summary(chain.scan_message(canary.text, canary.role, canary.context))
+            found = outcome.summary(chain.scan_message(canary.text, canary.role, canary.context))
             if found != canary.expected:
                 wrong = next(key for key in sorted(found) if found[key] != canary.expected.get(key))
                 raise FilterError(
@@ -182,7 +176,7 @@ class Chain:
             ),
         )
         decision = Decision(
-            action=_action(found),
+            action=outcome.action(found),
             subject=assessed.subject,
             language=read.language,
             crisis=found.crisis,
@@ -191,7 +185,7 @@ class Chain:
             toxicity=found.toxicity,
             appropriateness=found.appropriateness,
             gates=gates.assess(found, read.hits, len(text), self._max_characters),
-            reasons=_reasons(found),
+            reasons=outcome.reasons(found),
             redacted=pii.Placeholders().replace(text, found.pii),
             digest=self.digest,
         )
@@ -240,72 +234,4 @@ class Chain:
             return decide()
         except Exception as error:  # noqa: BLE001 - whatever breaks, the message must not pass
             _LOG.error("filter failed", error=type(error).__name__, characters=len(text))
-            return _blocked(self.digest)
-
-
-def summary(decision: Decision) -> dict[str, Any]:
-    """Return the words of a decision, without its numbers: what canaries compare."""
-    reply = decision.appropriateness
-    return {
-        "action": str(decision.action),
-        "subject": str(decision.subject),
-        "language": decision.language,
-        "severity": str(decision.crisis.severity),
-        "toxic": decision.toxicity.toxic,
-        "bias": list(decision.bias.types),
-        "violation": None if reply is None else reply.violation,
-        "redacted": decision.redacted,
-    }
-
-
-def _action(found: Findings) -> Action:
-    if found.appropriateness is None:
-        if found.crisis.severity == Severity.UNSCORED:
-            return Action.REPLACE
-        if severity_rank(found.crisis.severity) >= _HIGH:
-            return Action.ESCALATE
-    elif _unfit(found):
-        return Action.BLOCK
-    elif not found.appropriateness.appropriate or found.crisis.severity == Severity.UNSCORED:
-        return Action.REPLACE
-    return Action.REDACT if found.pii else Action.ALLOW
-
-
-def _unfit(found: Findings) -> bool:
-    """Tell whether a reply of ours may do harm by itself."""
-    reply = found.appropriateness
-    critical = reply is not None and reply.violation in appropriateness.CRITICAL
-    return (
-        critical or found.toxicity.toxic or found.bias.level in {BiasLevel.HIGH, BiasLevel.CRITICAL}
-    )
-
-
-def _reasons(found: Findings) -> list[str]:
-    reply = found.appropriateness
-    acted = (
-        found.crisis.severity != Severity.NONE,
-        found.toxicity.toxic,
-        bool(found.pii),
-        bool(found.bias.types),
-        reply is not None and not reply.appropriate,
-        bool(found.pii),
-    )
-    return [step for step, did in zip(STEPS, acted, strict=True) if did]
-
-
-def _blocked(digest: str) -> Decision:
-    """Return the decision of a chain that failed: nothing goes out, nothing counts as harmless."""
-    return Decision(
-        action=Action.BLOCK,
-        subject=Subject.NONE,
-        language=language.UNKNOWN,
-        crisis=crisis.unscored(),
-        pii=[],
-        bias=BiasFinding(),
-        toxicity=ToxicityFinding(),
-        appropriateness=None,
-        gates=gates.failed(),
-        reasons=["crisis"],
-        redacted="",
-        digest=digest,
-    )
+            return outcome.blocked(self.digest)

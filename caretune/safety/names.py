@@ -5,7 +5,9 @@ judges what is left.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -61,11 +63,13 @@ def find(text: str, hits: Iterable[Hit], lexicon: Lexicon) -> list[Named]:
             introduced.append((hit.pattern.name, *hit.match.span("value")))
     if text[:1].islower():
         spans += _uncapitalised(text, lexicon)
+    spans.sort(key=itemgetter(1))
     for name, start, end in introduced:
-        over = [span for span in spans if span[1] < end and start < span[2]]
-        spans = [span for span in spans if span not in over]
-        spans += [(name, first, last) for _, first, last in over] or [(name, start, end)]
-    return [_named(text, *span) for span in sorted(spans, key=lambda span: span[1:])]
+        first = bisect_right(spans, start, key=itemgetter(2))
+        beyond = bisect_left(spans, end, key=itemgetter(1))
+        over = [(name, *span[1:]) for span in spans[first:beyond]]
+        spans[first:beyond] = over or [(name, start, end)]
+    return [_named(text, *span) for span in spans]
 
 
 def _run(text: str, start: int, end: int, lexicon: Lexicon) -> list[tuple[str, int, int]]:

@@ -12,6 +12,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from caretune.errors import FilterError
+from caretune.safety.taxonomy import C_SSRS, CrisisType, severity_rank
 
 FAMILIES = (
     "appropriateness",
@@ -24,6 +25,14 @@ FAMILIES = (
     "toxicity",
 )
 _WORD = re.compile(r"\{([a-z]+)\}")
+_STEPS = {
+    "desire": "wish to be dead",
+    "method": "method",
+    "means": "method",
+    "plan": "plan",
+    "behaviour": "behaviour",
+}
+"""The step of the C-SSRS screener that a component is a sign of."""
 
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +58,8 @@ def load(folder: Path) -> list[Pattern]:
     """Read every pattern family of a folder, sorted by family and name, examples proved.
 
     Raises:
-        FilterError: A file is missing or wrong, a name stands twice, or an example fails.
+        FilterError: A file is missing or wrong, a name stands twice, an example fails, or a sign of
+            suicide weighs less than the C-SSRS screener allows.
     """
     found = [pattern for family in FAMILIES for pattern in _read(folder / f"{family}.yaml")]
     names = [pattern.name for pattern in found]
@@ -58,6 +68,7 @@ def load(folder: Path) -> list[Pattern]:
             raise FilterError(f"{folder}: pattern {name} stands twice. Rename one of the two.")
     for pattern in found:
         prove(pattern)
+        _screen(pattern)
     return sorted(found, key=lambda pattern: (pattern.family, pattern.name))
 
 
@@ -79,6 +90,22 @@ def prove(pattern: Pattern) -> None:
                 f"pattern {pattern.name} of {pattern.family}.yaml {verb} its example {number}. "
                 "Mend the pattern or the example."
             )
+
+
+def _screen(pattern: Pattern) -> None:
+    """Refuse a sign of suicide that weighs more than one step less than its step of the screener.
+
+    One step less is for what may be long ago or another's.
+    """
+    step = _STEPS.get(pattern.component)
+    if pattern.type != CrisisType.SUICIDAL_IDEATION or step is None:
+        return
+    least = max(severity_rank(C_SSRS[step]) - 1, 1)
+    if pattern.weight < least:
+        raise FilterError(
+            f"pattern {pattern.name} of {pattern.family}.yaml weighs {pattern.weight}, and a sign of "
+            f"{step} at least {least}. Raise its weight."
+        )
 
 
 def _read(path: Path) -> list[Pattern]:

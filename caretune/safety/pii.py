@@ -5,6 +5,7 @@ of the tagger. Numbers and pages of the protocol table are never personal data.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -80,11 +81,25 @@ class _Found(NamedTuple):
     score: float
 
 
+class _Marked:
+    """Which characters of a text are taken; asking costs the length asked about, however many are."""
+
+    def __init__(self, length: int) -> None:
+        self._taken = bytearray(length)
+
+    def mark(self, start: int, end: int) -> None:
+        self._taken[start:end] = b"\1" * (end - start)
+
+    def any_in(self, start: int, end: int) -> bool:
+        return self._taken.find(1, start, end) >= 0
+
+
 class Placeholders:
     """Placeholders that stay the same for the same value, through one conversation."""
 
     def __init__(self) -> None:
         self._given: dict[tuple[str, str], str] = {}
+        self._counts: Counter[str] = Counter()
 
     def replace(self, text: str, spans: Sequence[PiiSpan]) -> str:
         """Return the text with every span replaced by its placeholder, such as [NAME_1]."""
@@ -98,8 +113,8 @@ class Placeholders:
     def _placeholder(self, kind: str, value: str) -> str:
         key = (kind, " ".join(value.lower().split()))
         if key not in self._given:
-            number = 1 + sum(known == kind for known, _ in self._given)
-            self._given[key] = f"[{kind}_{number}]"
+            self._counts[kind] += 1
+            self._given[key] = f"[{kind}_{self._counts[kind]}]"
         return self._given[key]
 
 
@@ -111,12 +126,14 @@ def detect(candidates: Candidates, tagger: Tagger) -> list[PiiSpan]:
         if chance >= MIN_NAME_CHANCE:
             found.append(_Found(PiiType.NAME, named.start, named.end, chance))
     found.sort(key=lambda span: (_ORDER[span.kind], span.start - span.end, span.start))
-    taken: list[_Found] = []
+    taken = _Marked(len(candidates.view.text))
+    kept = []
     for span in found:
-        if all(span.end <= other.start or other.end <= span.start for other in taken):
-            taken.append(span)
+        if not taken.any_in(span.start, span.end):
+            taken.mark(span.start, span.end)
+            kept.append(span)
     spans = []
-    for span in _joined(candidates.view.text, taken):
+    for span in _joined(candidates.view.text, kept):
         start, end = candidates.view.original(span.start, span.end)
         spans.append(PiiSpan(span.kind, start, end, span.score))
     return spans
@@ -152,10 +169,14 @@ def _shapes(candidates: Candidates) -> list[_Found]:
 
 
 def _unclaimed(candidates: Candidates, found: Sequence[_Found]) -> list[Named]:
+    text = candidates.view.text
+    claimed = _Marked(len(text))
+    for span in found:
+        claimed.mark(span.start, span.end)
     return [
         named
-        for named in names.find(candidates.view.text, candidates.hits, candidates.lexicon)
-        if all(named.end <= other.start or other.end <= named.start for other in found)
+        for named in names.find(text, candidates.hits, candidates.lexicon)
+        if not claimed.any_in(named.start, named.end)
     ]
 
 

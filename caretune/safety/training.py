@@ -17,13 +17,14 @@ from caretune.safety import (
     language,
     name_fit,
     normalise,
+    outcome,
     patterns,
     pii,
     protocol,
     scan,
 )
 from caretune.safety.bundle import Bundle, Canary, Header, Parts
-from caretune.safety.chain import Chain, summary
+from caretune.safety.chain import Chain
 from caretune.safety.examples import HEADS, Example, small_talk
 from caretune.safety.fit import Fitted
 from caretune.safety.name_fit import NameFigures
@@ -189,5 +190,5 @@ def _prove(chain: Chain, path: Path) -> list[Canary]:
                 f"{path}: canary {number} is judged {severity}, allowed are {canary.least} to "
                 f"{canary.most}. Mend a pattern or the labelled messages."
             )
-        canaries.append(Canary(canary.text, canary.role, canary.context, summary(decision)))
+        canaries.append(Canary(canary.text, canary.role, canary.context, outcome.summary(decision)))
     return canaries

@@ -54,6 +54,23 @@ def test_a_failing_example_is_refused(folder):
         patterns.load(folder)
 
 
+def test_a_sign_of_suicide_that_weighs_too_little_is_refused(folder):
+    """Behaviour is imminent on the screener; a weight below high cannot be told from a typing error."""
+    text = _FILE.format(family="crisis", match="some tea")
+    text = text.replace(
+        "type: t, component: c, weight: 1",
+        "type: suicidal_ideation, component: behaviour, weight: 3",
+    )
+    (folder / "crisis.yaml").write_text(text)
+    assert patterns.load(folder)
+    (folder / "crisis.yaml").write_text(text.replace("weight: 3", "weight: 2"))
+    message = (
+        "crisis_drink of crisis.yaml weighs 2, and a sign of behaviour at least 3. Raise its weight"
+    )
+    with pytest.raises(FilterError, match=message):
+        patterns.load(folder)
+
+
 def test_an_unknown_word_is_refused(folder):
     """A piece that the file does not name is an error."""
     text = (folder / "bias.yaml").read_text().replace("{thing: ", "{other: ")

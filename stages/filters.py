@@ -1,13 +1,17 @@
 """Stage `filters`: trains the filter bundle from the labelled messages and the pattern files."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from caretune import records
 from caretune.cli import stage
+from caretune.lineage import digest as digests
 from caretune.params import loader
-from caretune.safety import bundle, measure, training, trials
+from caretune.params.filters import DevelopmentFile, Filters
+from caretune.safety import bundle, development, measure, training, trials
 from caretune.safety.examples import (
     LabelledDialogue,
     LabelledMessage,
@@ -15,6 +19,8 @@ from caretune.safety.examples import (
     examples,
     fit_replies,
 )
+
+T = TypeVar("T")
 
 _TASKS = ("bias", "crisis", "pii", "therapeutic", "toxicity")
 
@@ -38,7 +44,12 @@ def main(
     turns = list(records.read(messages / "conversations_crisis.jsonl", trials.LabelledTurns))
     dialogues = list(records.read(messages / "dialogues.jsonl", LabelledDialogue))
     taught = [*examples(rows), *calm_dialogues(dialogues), *fit_replies(dialogues)]
-    trained = training.train(taught, patterns, training.Settings(**p.model_dump()))
+    own, use = len(taught), p.development_use
+    sets = {name: list(_rows(p, name, read)) for name, read in development.READERS.items()}
+    if use == "teach":
+        taught += [row for name, found in sets.items() for row in development.examples(name, found)]
+    settings = training.Settings(**p.model_dump(exclude={"development", "development_use"}))
+    trained = training.train(taught, patterns, settings)
     digest = bundle.write(out, trained.parts, trained.canaries)
     decisions = measure.decisions(rows, trained.parts.patterns, trained.fitted)
     figures = {
@@ -49,6 +60,15 @@ def main(
         "pii": trials.personal_data([row for row in rows if row.task == "pii"], trained.chain),
         "names_held_out": trained.names._asdict(),
         "sequences": trials.sequences(turns, trained.chain),
+        "development_use": use,
+        "development": (
+            trials.held_out(sets, trained.parts.patterns, trained.fitted, own)
+            if use == "teach"
+            else trials.unseen(sets, trained.chain)
+        ),
+        "development_pii": trials.personal_data(
+            list(_rows(p, "presidio_research", development.presidio_research)), trained.chain
+        ),
     }
     records.write_json(metrics, figures)
     any_risk = decisions["crisis"]["any"]
@@ -59,6 +79,18 @@ def main(
         crisis_recall=any_risk.recall.value,
         crisis_false_alarm_rate=any_risk.false_alarm_rate.value,
     )
+
+
+def _rows(p: Filters, name: str, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
+    """Yield the rows of one of other people's sets; none where params want none."""
+    if p.development_use == "none":
+        return
+    files: Mapping[str, list[DevelopmentFile]] = dict(p.development.items())
+    for number, file in enumerate(files.get(name, [])):
+        field = f"params.filters.development.{name}[{number}]"
+        remedy = "Put it there, or set params.filters.development_use to none."
+        digests.check_source(Path(file.path), file.sha256, field, remedy)
+        yield from read(Path(file.path))
 
 
 def _files(folder: Path, task: str) -> list[Path]:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from caretune.corpus.sources import chat, concepts, counsel_chat, dialogues
 from caretune.corpus.sources.raw import Rows
-from caretune.errors import SourceError
 from caretune.lineage import digest
 
 _ADAPTERS: dict[str, Callable[[Path], Rows]] = {
@@ -47,15 +46,8 @@ def check_bytes(source: Source) -> None:
             another digest (which is given).
     """
     field = f"params.ingest.sources.{source.name}"
-    if not source.path.is_file():
-        remedy = f"Put it there, or set {field}.enabled to false."
-        if source.url is not None:
-            fetch = shlex.join(["dvc", "import-url", source.url, str(source.path)])
-            remedy = f"Fetch it from the project root: {fetch}"
-        raise SourceError(f"{source.path}: no such file, named in {field}.path. {remedy}")
-    found = digest.sha256_file(source.path)
-    if found != source.sha256:
-        raise SourceError(
-            f"{source.path}: has sha256 {found}, but {field}.sha256 says {source.sha256}. Restore "
-            f"the file; or, where the change is meant, set {field}.sha256 to {found}"
-        )
+    remedy = f"Put it there, or set {field}.enabled to false."
+    if source.url is not None:
+        fetch = shlex.join(["dvc", "import-url", source.url, str(source.path)])
+        remedy = f"Fetch it from the project root: {fetch}"
+    digest.check_source(source.path, source.sha256, field, remedy)

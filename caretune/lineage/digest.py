@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caretune import records
-from caretune.errors import LineageError
+from caretune.errors import LineageError, SourceError
 
 _IGNORED = {"__pycache__", ".gitignore"}
 
@@ -33,6 +33,28 @@ def sha256_file(path: Path) -> str:
         )
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_source(path: Path, sha256: str, field: str, remedy: str) -> None:
+    """Check that a data source is there and has exactly the bytes that params name.
+
+    Args:
+        path: The file.
+        sha256: The digest that it must have.
+        field: The field of params that names it; its path and digest stand below.
+        remedy: What to do where it is missing.
+
+    Raises:
+        SourceError: It is missing or has another digest (which is given).
+    """
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file, named in {field}.path. {remedy}")
+    found = sha256_file(path)
+    if found != sha256:
+        raise SourceError(
+            f"{path}: has sha256 {found}, but {field}.sha256 says {sha256}. Restore "
+            f"the file; or, where the change is meant, set {field}.sha256 to {found}"
+        )
 
 
 def folder_files(folder: Path) -> dict[str, str]:

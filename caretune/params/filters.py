@@ -1,10 +1,19 @@
 """Parameters of the `filters` stage."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from caretune.params.section import Count, Positive, PositiveFloat, Rate, Section
+
+
+class DevelopmentFile(Section):
+    """One file of other people's labelled texts; it must have exactly these bytes."""
+
+    path: str
+    """File, relative to the project root or absolute."""
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Digest of the file; `filters` refuses other bytes and prints the new digest."""
 
 
 class Filters(Section):
@@ -26,3 +35,10 @@ class Filters(Section):
     """The same for moderate severity and above, where the answer changes; of milder messages."""
     max_message_chars: Positive
     """A longer message fails the content-length gate (characters)."""
+    development_use: Literal["none", "measure", "teach"]
+    """What other people's sets are for: nothing, being judged unseen, or being learned from as well."""
+    development: dict[
+        Literal["diasafety", "guardian_crisis", "openai_moderation", "presidio_research"],
+        list[DevelopmentFile],
+    ]
+    """The sets and their files, read where they lie; none ships with the project."""

@@ -47,13 +47,19 @@ class LabelledDialogue(msgspec.Struct, frozen=True):
 
 
 class Example(NamedTuple):
-    """A text with the heads that it teaches, and where its names stand (None: nobody marked them)."""
+    """A text with the heads that it teaches.
+
+    Attributes:
+        names: Where its names stand; None where nobody marked them.
+        group: Examples of one group stay in one fold, alike or not; None where likeness decides alone.
+    """
 
     text: str
     context: str | None
     task: str
     labels: Mapping[str, bool]
     names: tuple[tuple[int, int], ...] | None = None
+    group: str | None = None
 
 
 _CRISIS = [

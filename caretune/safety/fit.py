@@ -11,23 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse  # type: ignore[import-untyped] # scipy ships no types
-from scipy.sparse.csgraph import (  # type: ignore[import-untyped] # as above
-    connected_components,
-)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # as above
 
-from caretune.safety import features
+from caretune.safety import design, grouping
 from caretune.safety.examples import HEADS, Example
 from caretune.safety.features import Row
 from caretune.safety.heads import Heads
 
-_MIN_TEXTS = 2
-# Cosine of the word features from which two texts are one situation; finds the paired replies.
-_SAME_SITUATION = 0.4
-_WORDS = 0
 # A text of which no word was ever seen must pass, and one short word more must not change that.
 _ABOVE_SILENCE = 0.04
 
@@ -58,14 +50,6 @@ class Fitted(NamedTuple):
     thresholds: dict[str, float]
     metrics: dict[str, HeadMetrics]
     held_out: NDArray[np.float64]
-
-
-class _Matrix(NamedTuple):
-    """Rows over the trained places: values (n, k), places (k,) int32, idf (k + 1,) float32."""
-
-    values: sparse.csr_matrix
-    places: NDArray[np.int32]
-    idf: features.Values
 
 
 class _Target(NamedTuple):
@@ -103,8 +87,9 @@ def fit(
         false_alarm_rates: Head -> share of its own task's negatives that may pass its threshold.
         seed: Seed of the fold shuffle.
     """
-    matrix = _matrix(rows, bits)
-    fold = _folds(_groups(matrix, rows), folds, seed)
+    matrix = design.matrix(rows, bits)
+    together = grouping.groups(matrix, rows, [example.group for example in examples])
+    fold = grouping.folds(together, folds, seed)
     heads = Heads(
         HEADS,
         bits,
@@ -161,67 +146,6 @@ def _threshold(
     least = 1 / (1 + np.exp(-one.offset)) + _ABOVE_SILENCE
     rate = np.quantile(negatives, 1 - false_alarm_rate, method="higher")
     return round(float(max(rate, least)), 6)
-
-
-def _matrix(rows: Sequence[Row], bits: int) -> _Matrix:
-    """Keep the places that at least two texts share, and weigh them by rarity."""
-    texts = np.zeros(1 << bits)
-    for row in rows:
-        texts[np.unique(row.places)] += 1
-    places = np.nonzero(texts >= _MIN_TEXTS)[0]
-    idf = np.zeros(len(places) + 1, dtype=np.float32)
-    idf[1:] = np.log((1 + len(rows)) / (1 + texts[places])) + 1
-    slots = np.zeros(1 << bits, dtype=np.int64)
-    slots[places] = np.arange(1, len(places) + 1)
-    indexes, values, ends = [], [], [0]
-    for row in rows:
-        found = slots[row.places]
-        known = found > 0
-        seen = Row(row.places[known], row.counts[known], row.block[known])
-        values.append(features.scale(seen, idf[found[known]]))
-        indexes.append(found[known] - 1)
-        ends.append(ends[-1] + int(known.sum()))
-    stacked = sparse.csr_matrix(
-        (np.concatenate(values), np.concatenate(indexes), ends), shape=(len(rows), len(places))
-    )
-    stacked.sum_duplicates()
-    return _Matrix(stacked, places.astype(np.int32), idf)
-
-
-def _groups(matrix: _Matrix, rows: Sequence[Row]) -> NDArray[np.int32]:
-    """Join texts that share a situation: alike in the words of the context, or else of the text."""
-    slots = np.full(int(matrix.places.max()) + 1, -1)
-    slots[matrix.places] = np.arange(len(matrix.places))
-    told = [row.places[_told(row)] for row in rows]
-    kept = [found[found < len(slots)] for found in told]
-    kept = [found[slots[found] >= 0] for found in kept]
-    ends = np.cumsum([0, *(len(found) for found in kept)])
-    columns = slots[np.concatenate(kept)]
-    # Squared rarity: two texts that share "the" are not alike, two that share "letterbox" are.
-    words = sparse.csr_matrix(
-        (matrix.idf[columns + 1] ** 2, columns, ends), shape=(len(rows), len(matrix.places))
-    )
-    lengths = np.sqrt(np.asarray(words.multiply(words).sum(axis=1)).ravel())
-    lengths[lengths == 0] = 1
-    words = sparse.diags(1 / lengths) @ words
-    alike = words @ words.T
-    alike.data[alike.data < _SAME_SITUATION] = 0
-    alike.eliminate_zeros()
-    _, labels = connected_components(alike, directed=False)
-    return np.asarray(labels)
-
-
-def _told(row: Row) -> NDArray[np.bool_]:
-    answers = row.block == features.CONTEXT_BLOCK
-    return np.asarray(answers if answers.any() else row.block == _WORDS)
-
-
-def _folds(groups: NDArray[np.int32], folds: int, seed: int) -> NDArray[np.int64]:
-    split = GroupKFold(folds, shuffle=True, random_state=seed)
-    fold = np.zeros(len(groups), dtype=np.int64)
-    for number, (_, held) in enumerate(split.split(groups, groups=groups)):
-        fold[held] = number
-    return fold
 
 
 def _train(values: sparse.csr_matrix, truth: NDArray[np.bool_], c: float) -> LogisticRegression:

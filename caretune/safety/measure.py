@@ -26,9 +26,11 @@ from caretune.safety.decision import (
 )
 from caretune.safety.examples import HEADS, LabelledMessage
 from caretune.safety.fit import Fitted
+from caretune.safety.heads import Scores
 from caretune.safety.mistakes import Judged, Mistake
 from caretune.safety.patterns import Pattern
 from caretune.safety.rates import detection, rate
+from caretune.safety.scan import Hit
 from caretune.safety.taxonomy import SEVERITIES, BiasType, CrisisType, Severity, severity_rank
 
 _MODERATE, _HIGH = severity_rank(Severity.MODERATE), severity_rank(Severity.HIGH)
@@ -40,6 +42,15 @@ _CALIBRATED: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
     "bias": ("bias", lambda label: bool(label["types"])),
     "inappropriate": ("therapeutic", lambda label: not label["appropriate"]),
 }
+
+
+class Judgement(NamedTuple):
+    """What each detector says of one text."""
+
+    crisis: CrisisFinding
+    toxicity: ToxicityFinding
+    bias: BiasFinding
+    fitness: AppropriatenessFinding
 
 
 class Seen(NamedTuple):
@@ -104,23 +115,25 @@ def _see(
     rows: Sequence[LabelledMessage], found: Sequence[Pattern], fitted: Fitted
 ) -> dict[str, list[Seen]]:
     scanner = scan.spoken(found)
-    limits = fitted.thresholds
     seen: dict[str, list[Seen]] = {}
     for row, chances in zip(rows, fitted.held_out[: len(rows)].tolist(), strict=True):
         hits = scanner.scan(normalise.normalise(row.text).folded.text)
         scores = dict(zip(HEADS, chances, strict=True))
         told = [hit.pattern for hit in hits if hit.pattern.family == "bias"]
-        item = Seen(
-            row,
-            scores,
-            crisis.assess(hits, scores, limits).finding,
-            toxicity.assess(hits, scores, limits),
-            bias.assess(hits, scores, limits),
-            appropriateness.assess(hits, scores, limits),
-            frozenset(pattern.type for pattern in told if pattern.component == "identity"),
-        )
+        named = frozenset(pattern.type for pattern in told if pattern.component == "identity")
+        item = Seen(row, scores, *judge(hits, scores, fitted.thresholds), named)
         seen.setdefault(row.task, []).append(item)
     return seen
+
+
+def judge(hits: Sequence[Hit], scores: Scores, thresholds: Scores) -> Judgement:
+    """Return what each detector says of a text with these hits and scores."""
+    return Judgement(
+        crisis.assess(hits, scores, thresholds).finding,
+        toxicity.assess(hits, scores, thresholds),
+        bias.assess(hits, scores, thresholds),
+        appropriateness.assess(hits, scores, thresholds),
+    )
 
 
 def _crisis(seen: Sequence[Seen]) -> dict[str, Any]:

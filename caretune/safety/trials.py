@@ -1,18 +1,35 @@
-"""What the whole chain makes of labelled personal data and of whole conversations."""
+"""What the filters make of labelled personal data, whole conversations and other people's sets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 import msgspec
 
 from caretune.records import Message
+from caretune.safety import measure, normalise, scan
 from caretune.safety.chain import Chain
-from caretune.safety.examples import LabelledMessage, entities
-from caretune.safety.rates import rate
+from caretune.safety.decision import AppropriatenessFinding, Decision
+from caretune.safety.development import Row
+from caretune.safety.examples import HEADS, LabelledMessage, entities
+from caretune.safety.fit import Fitted
+from caretune.safety.measure import Judgement
+from caretune.safety.patterns import Pattern
+from caretune.safety.rates import Detection, detection, rate
 from caretune.safety.taxonomy import PiiType, Severity, severity_rank
 
 _HIGH = severity_rank(Severity.HIGH)
+
+QUESTIONS: dict[str, Callable[[Judgement], bool]] = {
+    "risk": lambda found: severity_rank(found.crisis.severity) > 0,
+    "grave": lambda found: severity_rank(found.crisis.severity) >= _HIGH,
+    "toxic": lambda found: found.toxicity.toxic,
+    "biased": lambda found: bool(found.bias.types),
+    "stopped": lambda found: (
+        found.toxicity.toxic or bool(found.bias.types) or not found.fitness.appropriate
+    ),
+}
+"""Any crisis risk; high or imminent; toxic; biased; a reply that has any fault at all."""
 
 
 class LabelledTurns(msgspec.Struct, frozen=True):
@@ -83,6 +100,58 @@ def sequences(rows: Sequence[LabelledTurns], chain: Chain) -> dict[str, Any]:
             for shape in shapes
         },
     }
+
+
+def unseen(sets: Mapping[str, Sequence[Row]], chain: Chain) -> dict[str, dict[str, Detection]]:
+    """Return how the chain answers other people's sets, of which it learned nothing."""
+    return {
+        name: _answers(
+            rows, [_judged(chain.scan_message(row.text, row.role, row.context)) for row in rows]
+        )
+        for name, rows in sets.items()
+    }
+
+
+def held_out(
+    sets: Mapping[str, Sequence[Row]], found: Sequence[Pattern], fitted: Fitted, first: int
+) -> dict[str, dict[str, Detection]]:
+    """Return how other people's sets are answered by the folds that did not see each row.
+
+    Args:
+        sets: The sets that were learned from, in the order in which they were.
+        found: The patterns.
+        fitted: The fitted heads.
+        first: How many examples stood before the first set's first row.
+    """
+    scanner = scan.spoken(found)
+    answers = {}
+    for name, rows in sets.items():
+        said = []
+        for row, chances in zip(rows, fitted.held_out[first:].tolist(), strict=False):
+            hits = scanner.scan(normalise.normalise(row.text).folded.text)
+            scores = dict(zip(HEADS, chances, strict=True))
+            said.append(measure.judge(hits, scores, fitted.thresholds))
+        answers[name] = _answers(rows, said)
+        first += len(rows)
+    return answers
+
+
+def _answers(rows: Sequence[Row], found: Sequence[Judgement]) -> dict[str, Detection]:
+    """Return recall and false alarms of each question that the rows answer."""
+    return {
+        question: detection(
+            (row.truth[question], answer(said))
+            for row, said in zip(rows, found, strict=True)
+            if question in row.truth
+        )
+        for question, answer in QUESTIONS.items()
+        if any(question in row.truth for row in rows)
+    }
+
+
+def _judged(decision: Decision) -> Judgement:
+    fitness = decision.appropriateness or AppropriatenessFinding()
+    return Judgement(decision.crisis, decision.toxicity, decision.bias, fitness)
 
 
 def _hear(row: LabelledTurns, chain: Chain) -> Heard:

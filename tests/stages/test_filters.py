@@ -1,11 +1,13 @@
 """The stage `filters` on a sample of the shipped messages."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from caretune.errors import FilterError, RecordError
+from caretune.errors import FilterError, RecordError, SourceError
 from caretune.safety.chain import Chain
 from stages import filters
 
@@ -69,6 +71,49 @@ def test_a_bad_row_is_named(run, messages):
     path.write_text(path.read_text() + '{"text": 1}\n')
     with pytest.raises(RecordError, match=r"messages_pii.jsonl line 241: .* at `\$.text`"):
         run()
+
+
+@pytest.fixture
+def learning(run, tmp_path):
+    """Run the stage with a set of other people's to learn from, in the shape of guardian_crisis."""
+
+    def call(digest=None):
+        path = tmp_path / "foreign.jsonl"
+        levels = [("CRITICAL", "the ledge is cold tonight"), ("LOW", "this queue kills me, ha")]
+        records = [
+            {"instruction": f"User: '{said} {number}'", "output": f"RISK LEVEL: {level}"}
+            for number in range(30)
+            for level, said in levels
+        ]
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+        params = YAML(typ="rt")
+        content = params.load(tmp_path / "params.yaml")
+        digest = digest or hashlib.sha256(path.read_bytes()).hexdigest()
+        content["filters"]["development_use"] = "teach"
+        content["filters"]["development"] = {
+            "guardian_crisis": [{"path": str(path), "sha256": digest}]
+        }
+        params.dump(content, tmp_path / "params.yaml")
+        return run()
+
+    return call
+
+
+def test_other_peoples_texts_can_teach(learning, tmp_path):
+    """A set that params name is learnt from, and each of its rows is judged by a fold without it."""
+    learning()
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["development_use"] == "teach"
+    assert figures["development"]["guardian_crisis"]["risk"]["recall"]["n"] == 30
+    assert figures["decisions"]["crisis"]["any"]["recall"]["n"] > 900
+
+
+def test_other_bytes_of_a_set_are_refused(learning, tmp_path):
+    """The sentence names the field and gives the digest that was found; nothing is written."""
+    field = r"params\.filters\.development\.guardian_crisis\[0\]\.sha256"
+    with pytest.raises(SourceError, match=f"{field} says 0000"):
+        learning(digest="0" * 64)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_pattern_file_is_named(run, tmp_path):

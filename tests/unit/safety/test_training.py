@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from caretune.safety import features
-from caretune.safety.examples import HEADS, LabelledMessage, examples
+from caretune.safety import design, features, grouping
+from caretune.safety.examples import HEADS, Example, LabelledMessage, examples
 
 
 def _labels(task, label, role="user"):
@@ -31,6 +31,19 @@ def test_a_hateful_user_is_no_example_of_calm():
     """Threats and hate teach the crisis heads nothing."""
     assert "severity/low" not in _labels("toxicity", {"toxic": True, "kind": "threat"})
     assert _labels("toxicity", {"toxic": False, "kind": "none"})["severity/low"] is False
+
+
+def test_a_named_group_stays_in_one_fold():
+    """Texts that share no word but a group's name are joined; others are not."""
+    texts = ["red kettle whistles", "nine herons landed", "my tax form is late", "cold soup again"]
+    found = [
+        Example(text, None, "crisis", {}, group=group)
+        for text, group in zip(texts * 2, ["a", "a", None, None] * 2, strict=True)
+    ]
+    rows = [features.row(example.text, [], 12) for example in found]
+    groups = grouping.groups(design.matrix(rows, 12), rows, [example.group for example in found])
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 3
 
 
 def test_heads_beat_chance_on_held_out_messages(trained_filters):

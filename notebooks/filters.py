@@ -219,6 +219,14 @@ tables.of(
 )
 
 # %% [markdown]
+# ## Other people's labelled texts
+#
+# Their labels mean other things than ours, so each set answers only the questions that it can.
+
+# %%
+filters.development(figures)
+
+# %% [markdown]
 # ## Personal data
 #
 # A finding counts when it covers at least half of what was labelled. Names are found by a trained

@@ -9,11 +9,12 @@ Methodology 24:193), since no resample of a sample without a hit ever shows one:
 """
 
 from collections.abc import Callable, Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from caretune.safety import rates
 
 Floats = NDArray[np.float64]
 Link = Callable[[Floats], Floats]
@@ -69,7 +70,9 @@ def ratio(sample: Totals, link: Link, plan: Plan, *, share: bool) -> Interval:
     """
     found = _interval([(1, sample)], np.positive, plan, share=share)
     if share:
-        found = _hull(found, wilson(found.value, _effective_size(sample, found), plan.confidence))
+        found = _hull(
+            found, rates.wilson(found.value, _effective_size(sample, found), plan.confidence)
+        )
     low, high = (end if end is None else float(link(np.asarray(end))) for end in found[1:3])
     value = np.asarray(found.value)
     deviation = found.deviation and found.deviation * float(_slope(link, value))
@@ -88,14 +91,6 @@ def difference(
     if not share or found.deviation is None:
         return found
     return _hull(found, _discordant(candidate, baseline, plan.confidence))
-
-
-def wilson(share: float, size: float, confidence: float) -> tuple[float, float]:
-    """Return Wilson's (1927) score interval of a share seen in `size` independent items."""
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    centre = (share + z * z / (2 * size)) / (1 + z * z / size)
-    half = z / (1 + z * z / size) * (share * (1 - share) / size + z * z / (4 * size**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _interval(
@@ -183,8 +178,8 @@ def _discordant(candidate: Totals, baseline: Totals, confidence: float) -> tuple
     families = len(candidate.numerators)
     change = (candidate.numerators - baseline.numerators) / candidate.denominators.sum()
     up, down = float(change.clip(min=0).sum()), float((-change).clip(min=0).sum())
-    up_low, up_high = wilson(up, families, confidence)
-    down_low, down_high = wilson(down, families, confidence)
+    up_low, up_high = rates.wilson(up, families, confidence)
+    down_low, down_high = rates.wilson(down, families, confidence)
     return (
         up - down - ((up - up_low) ** 2 + (down_high - down) ** 2) ** 0.5,
         up - down + ((up_high - up) ** 2 + (down - down_low) ** 2) ** 0.5,

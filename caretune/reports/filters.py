@@ -16,6 +16,14 @@ _HEADS = {
     "bias": "Bias",
     "inappropriate": "Unfit reply",
 }
+_QUESTIONS = {
+    "risk": "any crisis risk",
+    "grave": "high or imminent",
+    "toxic": "toxic",
+    "biased": "biased",
+    "stopped": "a reply with a fault",
+}
+_USES = {"measure": "never learnt from", "teach": "learnt from, judged by other folds"}
 Better = Literal["higher", "lower"]
 
 _ID_SHOWN = 12  # of 32 hex digits; enough to find the record
@@ -35,7 +43,7 @@ class Goal(NamedTuple):
 
 _FOUND = (
     Goal("Crisis: any risk", "of messages with risk", ("crisis", "any", "recall"), 0.90),
-    Goal("Crisis: high or imminent", "judged so", ("crisis", "high", "recall"), 0.95),
+    Goal("Crisis: high or imminent", "some risk seen", ("crisis", "grave", "any"), 0.95),
     Goal("Imminent danger", "judged high or above", (*_SEVERITY, "imminent", "high"), 0.90),
     Goal("Toxicity", "of toxic messages", ("toxicity", "recall"), 0.80),
     Goal("Bias", "of biased messages", ("bias", "recall"), 0.85),
@@ -99,6 +107,29 @@ def reliability(calibration: Figures) -> Fragment:
         for head, name in _HEADS.items()
     )
     return style.draw("grid", drawn)
+
+
+def development(figures: Figures) -> Fragment:
+    """Tabulate how other people's sets are answered, or say that none was measured."""
+    use = figures["development_use"]
+    if use == "none":
+        return Fragment("<p>None was measured in this run; docs/own-data.md tells how.</p>")
+    answers = {
+        f"{name}: {_QUESTIONS[question]}": rates
+        for name, asked in figures["development"].items()
+        for question, rates in asked.items()
+    }
+    found = tables.Column("found", "recall", tables.share)
+    alarms = tables.Column("false alarms", "false_alarm_rate", tables.caution)
+    right = tables.Column("right when raised", "precision", tables.share)
+    return style.join(
+        [
+            tables.of(_USES[use], answers, [found, alarms]),
+            tables.of(
+                "personal data, never learnt from", figures["development_pii"], [found, right]
+            ),
+        ]
+    )
 
 
 def worst(mistakes: Sequence[Figures]) -> Fragment:

@@ -130,13 +130,14 @@ def _ruled(own: Sequence[_Sign], timeline: Timeline, carried: Collection[str]) -
 
 
 def _predicted(scores: Scores, thresholds: Scores) -> int:
-    """Return the gravest rank whose head, and every milder head, is at its threshold."""
-    rank = 0
-    for candidate, head in _HEADS.items():
-        if scores[head] < thresholds[head]:
-            break
-        rank = candidate
-    return rank
+    """Return the gravest rank whose head, and every milder head, is at its threshold.
+
+    Where any risk is seen, the imminent head alone makes high: it ranks better (AUC .95 against .90),
+    and finds .80 of the imminent at .074 of milder messages, where the high head would find .72.
+    """
+    reached = [scores[head] >= thresholds[head] for head in _HEADS.values()]
+    rank = reached.index(False) if False in reached else len(reached)
+    return max(rank, _HIGH) if rank and reached[-1] else rank
 
 
 def _subject(own: int, ruled: int, other: int) -> tuple[Subject, int]:

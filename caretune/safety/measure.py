@@ -140,6 +140,7 @@ def _crisis(seen: Sequence[Seen]) -> dict[str, Any]:
     return {
         "any": detection((item.authored > 0, item.rank > 0) for item in seen),
         "high": detection((item.authored >= _HIGH, item.rank >= _HIGH) for item in seen),
+        "grave": _reached(item for item in seen if item.authored >= _HIGH),
         "by_severity": {
             str(word): _reached(item for item in seen if item.row.label["severity"] == word)
             for word in SEVERITIES

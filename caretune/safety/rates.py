@@ -1,9 +1,9 @@
 """Shares of labelled messages, each with its count and its interval."""
 
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import msgspec
-from scipy.stats import binomtest  # type: ignore[import-untyped] # scipy ships no types
 
 _CONFIDENCE = 0.95
 _DIGITS = 4
@@ -36,9 +36,23 @@ def rate(hits: Iterable[bool]) -> Rate:
     if not found:
         return Rate(None, None, None, 0)
     count, n = sum(found), len(found)
-    ends = binomtest(count, n).proportion_ci(_CONFIDENCE, "wilson")
+    ends = wilson(count / n, n, _CONFIDENCE)
     value, low, high = (round(float(share), _DIGITS) for share in (count / n, *ends))
     return Rate(value, low, high, n)
+
+
+def wilson(share: float, size: float, confidence: float) -> tuple[float, float]:
+    """Return Wilson's (1927) score interval of a share seen in `size` independent items.
+
+    Args:
+        share: What was seen, 0..1.
+        size: How many; an effective size (items that depend on one another) need not be whole.
+        confidence: Level of the two-sided interval, 0..1.
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    centre = (share + z * z / (2 * size)) / (1 + z * z / size)
+    half = z / (1 + z * z / size) * (share * (1 - share) / size + z * z / (4 * size**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def detection(pairs: Iterable[tuple[bool, bool]]) -> Detection:

@@ -16,7 +16,7 @@ def decided(**rate):
     }
     pair = {"recall": same, "false_alarm_rate": same}
     return {
-        "crisis": {"any": pair, "high": pair, "by_severity": severities},
+        "crisis": {"any": pair, "grave": {"any": same}, "by_severity": severities},
         "ordinary": {"bias": severities["none"], "pii": severities["none"]},
         **dict.fromkeys(("toxicity", "bias", "appropriateness"), pair),
     }
@@ -79,3 +79,17 @@ def test_each_main_head_has_a_diagram():
     drawn = filters.reliability(calibration).html
     assert drawn.count("<figure>") == 5
     assert drawn.count("<span>off by 5.0 points on average, n = 8</span>") == 5
+
+
+def test_other_peoples_sets_are_told_by_their_use():
+    """The heading says whether they were learnt from; without any the page says where to look."""
+    rate = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    told = {
+        "development": {"diasafety": {"stopped": {"recall": rate, "false_alarm_rate": rate}}},
+        "development_pii": {"NAME": {"recall": rate, "precision": rate}},
+    }
+    page = filters.development({**told, "development_use": "teach"}).html
+    assert "judged by other folds" in page
+    assert "diasafety: a reply with a fault" in page
+    assert "NAME" in page
+    assert "docs/own-data.md" in filters.development({"development_use": "none"}).html

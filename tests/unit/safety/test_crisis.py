@@ -44,6 +44,15 @@ def test_patterns_alone_give_a_severity(text, severity):
     assert _assess(text).finding.severity == severity
 
 
+def test_the_imminent_head_makes_high_by_itself():
+    """Where risk is seen it needs no moderate and high head; where none is seen it counts for nothing."""
+    text = "the kettle is on"
+    assert _assess(text, severity_low=0.6, severity_imminent=0.6).finding.severity == "high"
+    assert _assess(text, severity_low=0.4, severity_imminent=0.6).finding.severity == "none"
+    heads = dict.fromkeys(("severity_low", "severity_moderate", "severity_high"), 0.6)
+    assert _assess(text, **heads, severity_imminent=0.6).finding.severity == "imminent"
+
+
 def test_a_modifier_lowers_by_one_step_at_most():
     """Several modifiers together lower high to moderate, not further."""
     text = "what if in the novel she said I want to kill myself lol"

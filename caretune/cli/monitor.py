@@ -61,10 +61,39 @@ def monitor(
 ) -> None:
     """Count the events of logs and say where a limit is crossed.
 
-    A log is what `caretune scan --events` appends to. The clock is that of its events: one log
-    gives one report, whenever it is read. Lines that are no events are counted and never shown.
+    A log is what `caretune scan --events` appends to, and the service where
+    params.yaml names one (`service.events`). The clock is that of its events: one
+    log gives one report, whenever it is read. Lines that are no events are counted
+    and never shown.
 
-    Exit code 0 without alerts, 3 with some, 2 for a file, params or a log that cannot be used.
+    A value above its limit in params.yaml, section `monitoring`, is an alert:
+
+      filter_failures           max_filter_failures, messages in a window
+
+      imminent_messages         max_imminent_per_hour, messages
+
+      personal_data_in_replies  max_reply_pii_rate, share of replies
+
+      silence                   max_silence_minutes, between two events
+
+      slow_filters              max_latency_p99_ms, milliseconds
+
+      stopped_replies           max_stopped_reply_rate, share of replies
+
+      unreadable_log            max_unreadable_rate, share of lines
+
+      unscored_messages         max_unscored_rate, share of messages
+
+    Windows last window_minutes; a share or latency of fewer than min_events is not
+    judged; what fires again within cool_down_minutes is the same alert.
+
+    The shipped limits are starting points, none was measured in use: read some
+    ordinary weeks with `--format json`, set each limit above what was usual, and
+    write down why. docs/runbooks has a page for each alert: where its limit comes
+    from, where to look, what to do.
+
+    Exit code 0 without alerts, 3 with some, 2 for a file, params or a log that
+    cannot be used.
 
     For example:
 
@@ -99,7 +128,7 @@ def _read(logs: Sequence[Path], since: datetime | None, limits: Limits) -> Repor
         other = reader.lines.other + reader.lines.unreadable + reader.lines.torn
         raise CaretuneError(
             f"{names}: no event{after}, {other} other lines. Name logs that "
-            "`caretune scan --events` wrote."
+            "`caretune scan --events` or the service wrote."
         )
     found = windows.sorted()
     fired = alerts.find(found, reader.lines.unreadable, limits)

@@ -6,6 +6,9 @@ read is counted, never skipped in silence: a log that loses its events would loo
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
+from io import FileIO
+from os import strerror
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,23 +100,33 @@ def appending(path: Path) -> Iterator[Callable[[Event], None]]:
     """Open a log and give what appends one event to it, each as one write of one whole line.
 
     Raises:
-        CaretuneError: The file cannot be written.
+        CaretuneError: The file cannot be written, or no longer: also from what is given.
     """
     try:
+        torn = _is_torn(path)
         file = path.open("ab", buffering=0)
     except OSError as error:
-        raise CaretuneError(
-            f"{path}: events cannot be written here ({error.strerror}). Name a file in a folder "
-            "that exists."
-        ) from None
+        raise _unwritable(path, error) from None
     with file:
-        if _is_torn(path):
-            file.write(b"\n")
-        yield lambda event: _append(file, event)
+        if torn:
+            _put(path, file, b"\n")
+        yield lambda event: _put(path, file, encode(event) + b"\n")
 
 
-def _append(file: BinaryIO, event: Event) -> None:
-    file.write(encode(event) + b"\n")
+def _put(path: Path, file: FileIO, line: bytes) -> None:
+    try:
+        written = file.write(line)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if written != len(line):  # a disk that fills up takes a part of it and raises nothing
+        raise _unwritable(path, OSError(ENOSPC, strerror(ENOSPC)))
+
+
+def _unwritable(path: Path, error: OSError) -> CaretuneError:
+    return CaretuneError(
+        f"{path}: events cannot be written here ({error.strerror}). Name a file in a folder that "
+        "exists, on a disk with room."
+    )
 
 
 def _is_torn(path: Path) -> bool:

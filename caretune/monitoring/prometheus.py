@@ -62,7 +62,7 @@ def _counted(tally: Tally) -> Iterator[Metric]:
 def _lines(lines: Mapping[str, int]) -> Iterator[Metric]:
     metric = CounterMetricFamily(
         "caretune_lines",
-        "Lines read, by what became of them (mended and unknown_fields ones are counted twice).",
+        "Lines read or written, by what became of them (mended and unknown_fields ones are counted twice).",
         labels=["kind"],
     )
     for kind, count in sorted(lines.items()):

@@ -20,6 +20,8 @@ class Service(Section):
     max_turns: Positive
     """Most messages a request may hold."""
     max_body_bytes: Positive
+    events: Annotated[str, Field(min_length=1)] | None
+    """Log to which one event a decision is appended, relative to the project root; null: none."""
     locale: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None
     """Country whose crisis lines a reply names ("IE"); null: the lines for where it is not known."""
     threads: Positive

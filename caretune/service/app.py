@@ -70,8 +70,12 @@ class Caretune:
         gc.collect()
         gc.freeze()
 
-    def __is_ready__(self) -> bool:
-        return web.state.serving.desk is not None
+    async def __is_ready__(self) -> bool:
+        return bool(await web.state.serving.ready())
+
+    async def __metrics__(self, text: str) -> str:
+        desk = web.state.serving.desk
+        return text if desk is None else f"{text}{await desk.metrics()}"
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]  # bentoml has no usable types
     @staticmethod

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from caretune.records import Message
 from caretune.safety.decision import Decision
-from caretune.safety.stream import Ending, Stream
+from caretune.safety.stream import Ending
 from caretune.safety.taxonomy import Action, Severity
 from caretune.service.engine import Generate, Lane, Speech
+from caretune.service.journal import Journal
+from caretune.service.judge import Judge
 from caretune.service.release import Release
 
 if TYPE_CHECKING:
@@ -45,16 +47,24 @@ class Desk:
         release: What is served.
         generate: Turns a conversation into a reply; runs in a thread of its own, so that a crisis
             reply or a scan never waits behind a generation.
+        journal: Gets one event a decision.
         max_new_tokens: Longest generated reply, in tokens.
         locale: Country of the people who write ("IE"), for the lines that a crisis reply names; None
             where it is not known.
     """
 
     def __init__(
-        self, release: Release, generate: Generate, max_new_tokens: int, locale: str | None = None
+        self,
+        release: Release,
+        generate: Generate,
+        journal: Journal,
+        max_new_tokens: int,
+        locale: str | None = None,
     ) -> None:
         self.release = release
         self._chain = release.chain
+        self._journal = journal
+        self._judge = Judge(release.chain, journal)
         self._generate = generate
         self._max_new_tokens = max_new_tokens
         self._locale = locale
@@ -63,7 +73,7 @@ class Desk:
 
     async def answer(self, messages: Sequence[Message], max_tokens: int | None) -> Answer:
         """Reply to a conversation whose last message is the user's."""
-        asked = await self._filters.run(self._chain.scan_turns, messages)
+        asked = await self.scan_turns(messages)
         if (ready := await self._filters.run(self._ready, asked)) is not None:
             return ready
         generated = await self._model.run(self._generate, messages, self._limit(max_tokens))
@@ -76,17 +86,25 @@ class Desk:
         the same text in all as `answer` gives, unless the filters stop the reply. Closing what is
         returned ends the generation.
         """
-        asked = await self._filters.run(self._chain.scan_turns, messages)
+        asked = await self.scan_turns(messages)
         ready = await self._filters.run(self._ready, asked)
         return self._spoken(messages, self._limit(max_tokens), asked, ready)
 
     async def scan(self, text: str, role: str, context: str | None) -> Decision:
         """Judge one message."""
-        return await self._filters.run(self._chain.scan_message, text, role, context)
+        return await self._filters.run(self._judge.message, text, role, context)
 
     async def scan_turns(self, messages: Sequence[Message]) -> Decision:
         """Judge a conversation as one."""
-        return await self._filters.run(self._chain.scan_turns, messages)
+        return await self._filters.run(self._judge.turns, messages)
+
+    async def works(self) -> bool:
+        """Tell whether the filters judge; where not, every message is blocked."""
+        return await self._filters.run(self._judge.works)
+
+    async def metrics(self) -> str:
+        """Return counters of what the filters decided, as Prometheus text."""
+        return await self._filters.run(self._journal.prometheus)
 
     def _limit(self, max_tokens: int | None) -> int:
         return min(max_tokens or self._max_new_tokens, self._max_new_tokens)
@@ -101,7 +119,7 @@ class Desk:
         return None
 
     def _judged(self, generated: "Reply", context: str, asked: Decision) -> Answer:
-        said = self._chain.scan_message(generated.text, "assistant", context)
+        said = self._judge.message(generated.text, "assistant", context)
         usage = (generated.prompt_tokens, generated.tokens)
         summary = _summary(said.action, asked, said)
         if said.action in {Action.ALLOW, Action.REDACT}:
@@ -121,7 +139,7 @@ class Desk:
         if ready is not None:
             yield ready
             return
-        guard = Stream(self._chain, messages[-1].content)
+        guard = self._judge.reply(messages[-1].content)
         speech = Speech()
         generating = asyncio.ensure_future(
             self._model.run(self._generate, messages, limit, speech.hear)

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from caretune.records import encode
-from caretune.service import openai_api, release
+from caretune.service import judge, openai_api, release
 from caretune.service.openai_api import ChatRequest, RequestError, ScanRequest
 from caretune.service.release import Release
 from caretune.service.reply import Desk, Passing
@@ -120,7 +120,10 @@ async def _scan(request: Request, state: State) -> Response:
 async def _release(_request: Request, state: State) -> Response:
     if state.desk is None:
         return _json({"ready": False, "reason": state.reason})
-    return _json(release.description(state.desk.release))
+    said = release.description(state.desk.release)
+    if not await state.desk.works():
+        said |= {"ready": False, "reason": judge.FAILING}
+    return _json(said)
 
 
 async def _models(_request: Request, state: State) -> Response:

@@ -8,6 +8,7 @@ import structlog
 from caretune.errors import CaretuneError
 from caretune.params import loader
 from caretune.service import engine, release
+from caretune.service.journal import Journal
 from caretune.service.reply import Desk
 
 log = structlog.get_logger()
@@ -22,6 +23,10 @@ class State(NamedTuple):
     max_body_bytes: int = 0
     timeout_s: float = 30.0
 
+    async def ready(self) -> bool:
+        """Tell whether there is a release, and its filters judge."""
+        return self.desk is not None and await self.desk.works()
+
 
 def load(root: Path) -> State:
     """Read params.yaml in `root` and load the release it names; never raises.
@@ -32,7 +37,10 @@ def load(root: Path) -> State:
         p = loader.load(root / "params.yaml").service
         folder = root / p.release
         held = release.load(folder, p.level)
-        desk = Desk(held, engine.load(folder, p.threads), p.max_new_tokens, p.locale)
+        generate = engine.load(folder, p.threads)
+        journal = Journal(None if p.events is None else root / p.events)
+        desk = Desk(held, generate, journal, p.max_new_tokens, p.locale)
+        journal.begin()
     except CaretuneError as error:
         return _not_ready(str(error))
     except Exception as error:

@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from caretune.lineage import digest
+from tests.fixtures import filter_digests
 from tests.house.closure import ROOT
 
 pytestmark = pytest.mark.slow
@@ -66,6 +67,14 @@ def test_a_second_repro_does_nothing(small_clone):
     done = make("repro", small_clone)
     assert "Data and pipelines are up to date." in done.stdout + done.stderr
     assert sh("git status --porcelain -- params.yaml", small_clone).stdout == ""
+
+
+def test_a_run_names_the_same_filters_everywhere(small_clone):
+    """From the labels of every row to the bytes of the release: one digest."""
+    found = filter_digests.bundles(small_clone)
+    assert set(found) == filter_digests.PLACES
+    assert len(set.union(*found.values())) == 1
+    assert len(set(filter_digests.folders(small_clone).values())) == 1
 
 
 def test_two_clones_give_the_same_release(small_clone, tmp_path):

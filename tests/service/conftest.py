@@ -1,6 +1,7 @@
 """A project folder with a tiny release whose verdict passes, and copies of it to be damaged."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,11 @@ def project(
 def own_project(project: Path, tmp_path: Path) -> Path:
     """A copy of that project for one test."""
     return shutil.copytree(project, tmp_path / "project")
+
+
+def assembled(project: Path, alter: Callable[[Path], object]) -> None:
+    """Put the release of a project together anew, over filters that were altered before."""
+    folder = project / "models" / "release"
+    parts = folder.rename(project / "models" / "parts")
+    alter(parts / "filters")
+    release(folder, parts / "base", parts / "adapter", parts / "filters")

@@ -34,7 +34,7 @@ def serving(
     folder: Path,
     *,
     bentoml: Path = BENTOML,
-    python_path: Path | None = None,
+    python_path: Path | str | None = None,
     start_within_s: float = 90,
 ) -> Iterator[Server]:
     """Serve a project folder (or a built bento) until the block ends."""

@@ -10,8 +10,12 @@ import httpx
 import openai
 import pytest
 
+from caretune.service import judge
 from tests.house.closure import ROOT
+from tests.service.conftest import assembled
 from tests.service.process import BENTOML, Server, free_port, serving
+from tests.service.test_events import keeping, read
+from tests.unit.safety.test_fail_closed import without_head
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +151,69 @@ def test_one_flipped_byte_is_not_ready_and_the_reason_names_the_file(own_project
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=sent, trust_env=False)
         assert answer.status_code == 503
         assert answer.json()["error"]["code"] == "not_ready"
+        assert reason in server.log.read_text()
+
+
+_BREAKS = """\
+from pathlib import Path
+
+from caretune.safety import toxicity
+
+assess = toxicity.assess
+
+
+def breakable(*found):
+    if Path("broken").exists():
+        raise ArithmeticError("zzcanary")
+    return assess(*found)
+
+
+toxicity.assess = breakable
+"""
+
+
+def test_a_filter_that_raises_is_seen_from_request_to_alert(own_project, tmp_path):
+    """Fixed replies, 503 of /readyz, a reason, the log, /metrics, events, and an alert of monitor."""
+    log = keeping(own_project)
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(_BREAKS)
+    with serving(own_project, python_path=f"{tmp_path / 'path'}:{ROOT}") as server:
+        assert _get(server, "/readyz").status_code == 200
+        for broken in (False, True):
+            if broken:
+                (own_project / "broken").touch()
+            for stream in (False, True):
+                sent = {"messages": _HELLO, "max_tokens": 12, "stream": stream}
+                answer = httpx.post(
+                    f"{server.url}/v1/chat/completions", json=sent, trust_env=False, timeout=30
+                )
+                assert answer.status_code == 200
+                assert not broken or '"source":"protocol"' in answer.text
+        assert _get(server, "/readyz").status_code == 503
+        released = _get(server, "/v1/release").json()
+        assert (released["ready"], released["reason"]) == (False, judge.FAILING)
+        assert "caretune_filter_failures_total 2.0" in _get(server, "/metrics").text
+        assert '"filter failed"' in server.log.read_text()
+        assert "ArithmeticError" in server.log.read_text()
+        assert _CANARY not in server.log.read_text()
+        (own_project / "broken").unlink()
+        assert _get(server, "/readyz").status_code == 200
+        assert _get(server, "/v1/release").json()["ready"] is True
+    assert [event.role for event in read(log)].count("conversation") == 4
+    command = [BENTOML.with_name("caretune"), "monitor", log.name]
+    done = subprocess.run(command, cwd=own_project, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "filter_failures: 2 messages, more than 0" in done.stdout
+
+
+def test_a_bundle_without_a_head_is_not_ready(own_project):
+    """The process is up, /readyz is 503, and route and log say which canary it was."""
+    assembled(own_project, lambda filters: without_head(filters, "severity/imminent"))
+    with serving(own_project, python_path=ROOT) as server:
+        assert _get(server, "/livez").status_code == 200
+        assert _get(server, "/readyz").status_code == 503
+        reason = _get(server, "/v1/release").json()["reason"]
+        assert "now has another" in reason
         assert reason in server.log.read_text()
 
 

@@ -1,6 +1,7 @@
 """`caretune monitor`: what event logs say."""
 
 import json
+import re
 
 import pytest
 import typer
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 from caretune import records
 from caretune.cli import monitor
 from caretune.errors import CaretuneError, ParamsError
+from caretune.monitoring import alerts
 from caretune.params import loader
+from caretune.params.monitoring import Monitoring
 from caretune.records import encode
 from caretune.safety.taxonomy import Severity
 from tests.house.closure import ROOT
@@ -153,7 +156,7 @@ def test_a_log_without_events_is_one_sentence(tmp_path, content):
     error = run(path).exception
     assert isinstance(error, CaretuneError)
     assert str(error).startswith(f"{path}: no event, ")
-    assert str(error).endswith("Name logs that `caretune scan --events` wrote.")
+    assert str(error).endswith("Name logs that `caretune scan --events` or the service wrote.")
 
 
 def test_nothing_since_is_an_error_too(write):
@@ -198,3 +201,24 @@ def test_help_teaches_by_an_example():
     page = run("--help").stdout
     assert "caretune monitor events.jsonl --since" in page
     assert "Exit code 0 without alerts, 3 with some" in page
+    assert "service.events" in page
+
+
+def test_help_names_every_alert_and_every_limit():
+    """Nobody has to read params.yaml to learn what there is to set, and where figures come from."""
+    page = run("--help").stdout
+    limits = list(Monitoring.model_fields)
+    assert len(limits) == 11
+    assert [name for name in (*alerts.RULES, *limits) if name not in page] == []
+    assert "starting points" in page
+    assert "docs/runbooks" in page
+
+
+@pytest.mark.parametrize("rule", alerts.RULES)
+def test_every_runbook_says_its_limit_as_it_is_shipped(rule):
+    """Name and value stand in params.yaml, and the page tells where the value comes from."""
+    page = (ROOT / f"docs/runbooks/{rule}.md").read_text()
+    ((name, value),) = re.findall(
+        r"^\*\*Limit\*\*: `(\w+)`, ([\d.]+) as shipped", page, re.MULTILINE
+    )
+    assert float(value) == loader.read_yaml(ROOT / "params.yaml")["monitoring"][name]

@@ -1,6 +1,8 @@
 """Event logs: whole lines in, whatever stands there out."""
 
 import io
+import resource
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,6 +55,33 @@ def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path):
     path = tmp_path / "none" / "events.jsonl"
     with pytest.raises(CaretuneError, match=r"events.jsonl: events cannot be written here \(No"):
         log.appending(path).__enter__()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_a_full_disk_is_one_sentence():
+    """Also where the log could be opened."""
+    with (
+        pytest.raises(CaretuneError, match=r"/dev/full: events cannot be written here \(No space"),
+        log.appending(Path("/dev/full")) as append,
+    ):
+        append(event())
+
+
+def test_an_event_that_fits_in_part_is_an_error_and_costs_itself_alone(tmp_path):
+    """A file that may grow no more takes half a line without an error; the next line is whole."""
+    path = tmp_path / "events.jsonl"
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(LINE) + 40, kept[1]))
+    try:
+        with log.appending(path) as append:
+            append(event())
+            with pytest.raises(CaretuneError, match="on a disk with room"):
+                append(event())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    with log.appending(path) as append:
+        append(event())
+    assert path.read_bytes() == LINE + LINE[:40] + b"\n" + LINE
 
 
 @pytest.mark.parametrize(

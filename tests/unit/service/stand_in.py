@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from types import SimpleNamespace
 
 from caretune.model.generate import Reply
 from caretune.safety.decision import (
@@ -13,6 +14,7 @@ from caretune.safety.decision import (
     ToxicityFinding,
 )
 from caretune.safety.pii import Placeholders, Redaction
+from caretune.service.journal import Journal
 from caretune.service.release import Release
 from caretune.service.reply import Desk
 
@@ -49,7 +51,7 @@ class StandInChain:
 
     def candidates(self, _plain):
         """Find nothing."""
-        return []
+        return SimpleNamespace(hits=[], places=[])
 
     def redact(self, text, ours=False):
         """Hide every Anna."""
@@ -116,8 +118,11 @@ class StandInModel:
 
 
 def desk(
-    model: StandInModel | None = None, notice: str | None = NOTICE, locale: str | None = None
+    model: StandInModel | None = None,
+    notice: str | None = NOTICE,
+    locale: str | None = None,
+    journal: Journal | None = None,
 ) -> Desk:
     """A desk with stand-ins for everything that has to be loaded."""
     release = Release(RELEASE, "rehearsal", "pass", "moe_lora", "rehearsal", StandInChain(), notice)
-    return Desk(release, model or StandInModel(), 20, locale)
+    return Desk(release, model or StandInModel(), journal or Journal(None), 20, locale)

@@ -229,14 +229,14 @@ filters.development(figures)
 # %% [markdown]
 # ## Personal data
 #
-# A finding counts when it covers at least half of what was labelled. Names are found by a trained
-# tagger and judged here by folds that it did not see; the others by patterns that were written beside
-# these very messages, so that their row is the best case.
+# A finding counts when it covers at least half of what was labelled. Names and addresses are found by
+# trained taggers and judged here by folds that they did not see; the others by patterns that were
+# written beside these very messages, so that their row is the best case.
 
 # %%
 tables.of(
     "type",
-    figures["pii"] | {"NAME": figures["names_held_out"]},
+    figures["pii"] | {"NAME": figures["names_held_out"], "ADDRESS": figures["addresses_held_out"]},
     [
         tables.Column("found", "recall", tables.share),
         tables.Column("right when raised", "precision", tables.share),
@@ -316,9 +316,9 @@ tables.tiles(
 # - **Other languages.** A text in a language the heads were not measured on is *unscored*, never
 #   *none*, and the service answers it as if there were risk.
 # - **Explicit methods.** They have a word list of their own that no message here tests, since the
-#   authored messages name none.
+#   authored messages name none; of 60 that a stranger wrote it hears 44 (docs/safety.md).
 # - **Personal data in other scripts**, and formats of phones and addresses of countries that no
-#   message here comes from. One name in four is missed, mostly ordinary words (Mark, May).
+#   message here comes from. One name in five is missed, mostly ordinary words (Mark, May).
 # - **Violence by somebody else**, neglect, eating disorders, trafficking: no type of crisis here
 #   means them, and they may pass unnoticed.
 # - **Voices and pictures.** Text alone is read.

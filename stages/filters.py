@@ -59,6 +59,7 @@ def main(
         "decisions": decisions,
         "pii": trials.personal_data([row for row in rows if row.task == "pii"], trained.chain),
         "names_held_out": trained.names._asdict(),
+        "addresses_held_out": trained.addresses._asdict(),
         "sequences": trials.sequences(turns, trained.chain),
         "development_use": use,
         "development": (

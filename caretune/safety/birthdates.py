@@ -59,6 +59,13 @@ _MONTH = re.compile(
     r"авг|сен|окт|ноя|дек)|年|tháng|[\u0370-\u03ff\u0900-\u097f\u0e00-\u0e7f]{2}",
     re.IGNORECASE,
 )
+_OTHER_MONTH = re.compile(
+    r"\b(?:muharram|safar|rabi\b|jumada|rajab|sha'?ban|ramadan|shawwal|dhu|meskerem|tikimt|hidar|tahsas|tir\b|"
+    r"yekatit|megabit|miyazya|ginbot|sene|hamle|nehase|tishr[ei]i?|cheshvan|kislev|tevet|sh'?vat|adar|nisan|"
+    r"iyar|sivan|tammuz|elul|th[aá]ng|farvardin|ordibehesht|khordad|mordad|shahrivar|mehr|aban|azar|bahman|esfand)\b",
+    re.IGNORECASE,
+)
+"""Months of the Islamic, Ethiopian, Jewish, Persian calendars, and Vietnamese for a month."""
 _YEAR_WORDS = re.compile(
     r"\b(?:nineteen|twenty|two thousand)\b.{0,4}\b(?:\w+ty|\w+teen|ten|eleven)", re.IGNORECASE
 )
@@ -96,6 +103,8 @@ def score(name: str, value: str, before: str, after: str) -> float:
 
 def _alone(value: str, numbers: list[int], year: int | None, near: str) -> float:
     """Score a date without birth words: it must be whole, and its year one of a writer's birth."""
+    if _OTHER_MONTH.search(value) and len(numbers) > 1:
+        return _FREE
     worded = _MONTH.search(value) is not None
     spelled = _YEAR_WORDS.search(value) is not None or "年" in value
     whole = spelled or (year is not None and (worded or len(numbers) > 2))  # noqa: PLR2004 - day, month

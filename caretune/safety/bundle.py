@@ -1,4 +1,4 @@
-"""The filter bundle on disk: six plain files under one digest; no pickle, nothing to execute.
+"""The filter bundle on disk: seven plain files under one digest; no pickle, nothing to execute.
 
 bundle.json names the sha256 of the other files, so that the sha256 of bundle.json names them all.
 """
@@ -13,19 +13,21 @@ from caretune import records
 from caretune.errors import FilterError
 from caretune.lineage import digest
 from caretune.safety import heads
+from caretune.safety.addresses import AddressTagger
 from caretune.safety.heads import Heads
 from caretune.safety.names import Lexicon
 from caretune.safety.patterns import Pattern
 from caretune.safety.protocol import Protocol
 from caretune.safety.tagger import Tagger
 
-FORMAT = 1
+FORMAT = 2
 HEADER = "bundle.json"
 _HEADS = "heads.safetensors"
 _PATTERNS = "patterns.json"
 _PROTOCOL = "protocol.json"
 _CANARIES = "canaries.json"
 _TAGGER = "tagger.json"
+_ADDRESSES = "addresses.json"
 _WORDS = "words.json"
 
 
@@ -59,6 +61,7 @@ class Bundle(NamedTuple):
     heads: Heads
     lexicon: Lexicon
     tagger: Tagger
+    places: AddressTagger
     canaries: list[Canary]
     digest: str
 
@@ -72,6 +75,7 @@ class Parts(NamedTuple):
     thresholds: dict[str, float]
     lexicon: Lexicon
     tagger: Tagger
+    places: AddressTagger
     max_message_chars: int
     versions: dict[str, str]
 
@@ -83,9 +87,10 @@ def write(folder: Path, parts: Parts, canaries: Sequence[Canary]) -> str:
     records.write_json(folder / _PROTOCOL, parts.protocol)
     records.write_json(folder / _WORDS, parts.lexicon.listed())
     records.write_json(folder / _TAGGER, parts.tagger)
+    records.write_json(folder / _ADDRESSES, parts.places)
     records.write_json(folder / _CANARIES, list(canaries))
     (folder / _HEADS).write_bytes(heads.dump(parts.heads))
-    names = (_CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _TAGGER, _WORDS)
+    names = (_ADDRESSES, _CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _TAGGER, _WORDS)
     header = Header(
         format=FORMAT,
         files={name: digest.sha256_file(folder / name) for name in names},
@@ -126,6 +131,7 @@ def read(folder: Path) -> Bundle:
         heads=heads.load(folder / _HEADS, tuple(header.heads), header.features["bits"]),
         lexicon=_decode(folder / _WORDS, Lexicon),
         tagger=_decode(folder / _TAGGER, Tagger),
+        places=_decode(folder / _ADDRESSES, AddressTagger),
         canaries=_decode(folder / _CANARIES, list[Canary]),
         digest=digest.sha256_file(folder / HEADER),
     )

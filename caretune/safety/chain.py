@@ -5,9 +5,10 @@ One Decision a message. A step that raises fails closed: the decision is to bloc
 """
 
 import datetime as dt
+import traceback
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from caretune.errors import FilterError
 from caretune.records import Message
 from caretune.safety import (
+    addresses,
     appropriateness,
     bias,
     bundle,
@@ -33,6 +35,7 @@ from caretune.safety.bundle import Bundle
 from caretune.safety.decision import CrisisFinding, Decision, PiiSpan
 from caretune.safety.gates import Findings
 from caretune.safety.heads import Scorer, Scores
+from caretune.safety.normalise import View
 from caretune.safety.pii import Redaction
 from caretune.safety.scan import Hit
 from caretune.safety.taxonomy import Severity, Subject, severity_rank
@@ -77,6 +80,7 @@ class Chain:
         self._max_characters = parts.header.max_message_chars
         self._lexicon = parts.lexicon
         self._tagger = parts.tagger
+        self._places = parts.places
         self._numbers = parts.protocol.allowed_numbers()
         self._hosts = parts.protocol.allowed_hosts()
         self._scorer = Scorer(parts.heads)
@@ -94,7 +98,7 @@ class Chain:
         parts = bundle.read(folder)
         chain = cls(parts)
         for number, canary in enumerate(parts.canaries, start=1):
-            found = outcome.summary(chain.scan_message(canary.text, canary.role, canary.context))
+            found = chain.replay(canary.text, canary.role, canary.context)
             if found != canary.expected:
                 wrong = next(key for key in sorted(found) if found[key] != canary.expected.get(key))
                 raise FilterError(
@@ -113,6 +117,12 @@ class Chain:
         """
         return self._closed(lambda: self._decide(text, role, context, ())[0], text)
 
+    def replay(self, text: str, role: str, context: str | None) -> dict[str, Any]:
+        """Return what a canary shows of the chain: a decision's words, and the patterns that were met."""
+        hits = self._spoken.scan(normalise.normalise(text).folded.text)
+        met = sorted({hit.pattern.name for hit in hits})
+        return outcome.summary(self.scan_message(text, role, context)) | {"patterns": met}
+
     def scan_turns(self, turns: Sequence[Message]) -> Decision:
         """Decide on a conversation; risk once seen stays, so a retraction lowers nothing.
 
@@ -128,9 +138,16 @@ class Chain:
         spans = self.protocol.checked(spans, view.plain) if ours else spans
         return Redaction(pii.Placeholders().replace(text, spans), spans)
 
-    def candidates(self, plain: str) -> list[Hit]:
-        """Return all that may be personal data in a plain view, before any validator looks."""
-        return self._private.scan(plain)
+    def candidates(self, view: View) -> pii.Candidates:
+        """Return all that may be personal data in a lined view, before any validator looks."""
+        return pii.Candidates(
+            view,
+            self._private.scan(view.text),
+            addresses.find(view.text, self._lexicon, self._places),
+            self._numbers,
+            self._hosts,
+            self._lexicon,
+        )
 
     def redactor(self) -> Redactor:
         """Return a redactor for one conversation."""
@@ -212,10 +229,8 @@ class Chain:
         return msgspec.structs.replace(assessed.finding, actions=actions)
 
     def _personal(self, text: str, views: normalise.Normalised | None = None) -> list[PiiSpan]:
-        view = (views or normalise.normalise(text)).plain
-        hits = self.candidates(view.text)
-        candidates = pii.Candidates(view, hits, self._numbers, self._hosts, self._lexicon)
-        return pii.detect(candidates, self._tagger)
+        plain = (views or normalise.normalise(text)).plain
+        return pii.detect(self.candidates(pii.lined(text, plain)), self._tagger)
 
     def _over(self, turns: Sequence[Message]) -> Decision:
         decisions: list[Decision] = []
@@ -233,5 +248,10 @@ class Chain:
         try:
             return decide()
         except Exception as error:  # noqa: BLE001 - whatever breaks, the message must not pass
-            _LOG.error("filter failed", error=type(error).__name__, characters=len(text))
+            at = [
+                f"{Path(frame.filename).stem}.{frame.name}"
+                for frame in traceback.extract_tb(error.__traceback__)[1:]
+            ]
+            kind = type(error).__name__
+            _LOG.error("filter failed", error=kind, at=" > ".join(at), characters=len(text))
             return outcome.blocked(self.digest)

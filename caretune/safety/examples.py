@@ -51,6 +51,7 @@ class Example(NamedTuple):
 
     Attributes:
         names: Where its names stand; None where nobody marked them.
+        addresses: Where its addresses stand, likewise.
         group: Examples of one group stay in one fold, alike or not; None where likeness decides alone.
     """
 
@@ -59,6 +60,7 @@ class Example(NamedTuple):
     task: str
     labels: Mapping[str, bool]
     names: tuple[tuple[int, int], ...] | None = None
+    addresses: tuple[tuple[int, int], ...] | None = None
     group: str | None = None
 
 
@@ -82,19 +84,33 @@ _CALM_TOXICITY = frozenset({"none", "profanity", "insult", "sexual"})
 
 def examples(rows: Iterable[LabelledMessage]) -> list[Example]:
     """Turn labelled messages into examples, in their order."""
-    return [Example(row.text, row.context, row.task, _labels(row), _names(row)) for row in rows]
+    return [
+        Example(
+            row.text,
+            row.context,
+            row.task,
+            _labels(row),
+            _marked(row, PiiType.NAME),
+            _marked(row, PiiType.ADDRESS),
+        )
+        for row in rows
+    ]
 
 
 def calm_dialogues(rows: Iterable[LabelledDialogue]) -> list[Example]:
-    """Turn what clients say in dialogues without any danger into negatives of crisis and toxicity.
+    """Turn what clients say in dialogues without any danger into negatives of crisis, toxicity and bias.
 
-    Ordinary counselling is what the labelled messages lack: without these, 32 % of 250 public
+    Dialogues about bias may hold some. Ordinary counselling is what the labelled messages lack: without these, 32 % of 250 public
     counselling questions were judged high or above, with them 7 % (docs/log.md).
     """
     labels = dict.fromkeys(_CRISIS + _TOXICITY, False)
+    unbiased = labels | dict.fromkeys(_BIAS, False)
     return [
         Example(
-            " ".join(m.content for m in row.messages if m.role == "user"), None, "dialogue", labels
+            " ".join(m.content for m in row.messages if m.role == "user"),
+            None,
+            "dialogue",
+            labels if row.domain == "bias_awareness" else unbiased,
         )
         for row in rows
         if row.crisis.severity == Severity.NONE and row.domain != "crisis_safety"
@@ -147,10 +163,10 @@ def entities(row: LabelledMessage) -> list[tuple[str, int, int]]:
     return found
 
 
-def _names(row: LabelledMessage) -> tuple[tuple[int, int], ...] | None:
+def _marked(row: LabelledMessage, wanted: PiiType) -> tuple[tuple[int, int], ...] | None:
     if row.task != "pii":
         return None
-    return tuple((start, end) for kind, start, end in entities(row) if kind == PiiType.NAME)
+    return tuple((start, end) for kind, start, end in entities(row) if kind == wanted)
 
 
 def _labels(row: LabelledMessage) -> dict[str, bool]:

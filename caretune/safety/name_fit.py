@@ -14,7 +14,7 @@ from caretune.safety.tagger import Tagger
 
 _INVERSE_REGULARISATION = 1.0
 _BORROWED_WEIGHT = 0.1
-_SURELY_NAME = 0.5
+_PERHAPS_NAME = 0.2
 _LEAST_WEIGHT = 0.01
 """Smaller weights than this change no verdict and are not stored."""
 
@@ -81,19 +81,24 @@ def fit(messages: Sequence[Message]) -> Tagger:
         for item in messages
         if item.total is None
         for features in item.candidates
-        if first.chance(features) < _SURELY_NAME
+        if first.chance(features) < _PERHAPS_NAME
     ]
     weights = [1.0] * len(found) + [_BORROWED_WEIGHT] * len(borrowed)
     return _regress([*found, *borrowed], [*names, *(False for _ in borrowed)], weights)
 
 
-def held_out(messages: Sequence[Message], folds: int) -> NameFigures:
+def held_out(messages: Sequence[Message], more: Sequence[Message], folds: int) -> NameFigures:
     """Return recall and precision on marked messages, each judged by a tagger that never saw it.
 
     Every fold-th marked message is left out of one fit. A name without a candidate counts as missed.
+
+    Args:
+        messages: The messages; those that nobody marked only teach.
+        more: Messages that teach in every fold.
+        folds: How many fits.
     """
     marked = [item for item in messages if item.total is not None]
-    others = [item for item in messages if item.total is None]
+    others = [*more, *(item for item in messages if item.total is None)]
     found: list[bool] = []
     right: list[bool] = []
     for fold in range(folds):

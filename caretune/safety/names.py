@@ -79,7 +79,10 @@ def _run(text: str, start: int, end: int, lexicon: Lexicon) -> list[tuple[str, i
     words = [(start + word.start(), start + word.end()) for word in _WORD.finditer(text[start:end])]
     while len(words) > 1 and lexicon.ordinary(text[slice(*words[0])]):
         words.pop(0)
+    least = 2 if text[slice(*words[0])].lower() in lexicon.given else 1
     while len(words) > 1 and lexicon.ordinary(text[slice(*words[-1])]):
+        if len(words) == least and text[slice(*words[-1])].lower() not in lexicon.known:
+            break
         words.pop()
     start, end = words[0][0], words[-1][1]
     value = text[start:end]

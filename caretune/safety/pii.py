@@ -1,15 +1,17 @@
 """Personal data: shapes from patterns, validators on the candidates only, context words, placeholders.
 
-A candidate stands if its validator gives it a score of at least `_MIN_SCORE`; names are candidates
-of the tagger. Numbers and pages of the protocol table are never personal data.
+A candidate stands if its validator gives it a score of at least `_MIN_SCORE`; names and addresses are
+candidates of their taggers. Numbers and pages of the protocol table are never personal data.
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from caretune.safety import names, protocol, validators
+from caretune.safety import addresses, names, protocol, validators
+from caretune.safety.addresses import Place
 from caretune.safety.decision import PiiSpan
 from caretune.safety.names import Lexicon, Named
 from caretune.safety.normalise import View
@@ -19,40 +21,11 @@ from caretune.safety.taxonomy import PiiType
 from caretune.safety.validators import NEAR, Candidate
 
 _MIN_SCORE = 0.5
-MIN_NAME_CHANCE = 0.3
-"""From here on a candidate is redacted as a name. Held out: .2 finds .85 at precision .75, .3 finds .79 at
-.78, .35 finds .74 at .79 (5 folds, docs/log.md)."""
+MIN_NAME_CHANCE = 0.5
+"""From here on a candidate is redacted as a name (docs/log.md has the curve)."""
 _ORDER = {kind: number for number, kind in enumerate(PiiType)}
 _NOT_DIGIT = re.compile(r"\D")
 _TRAILING = " .,;:!?)'\"-"
-
-_CAPITAL = r"[^\W\d_a-z][\w'-]{0,16}"
-_MORE_ADDRESS = re.compile(
-    r",? ?(?:(?:[Ff]lat|[Aa]pt\.?|[Uu]nit|[Rr]oom|[Ss]uite|[Bb]lock|[Hh]ouse|[Bb]uilding|[Ff]loor|lgh|#) ?"
-    r"[\w-]{1,6}|(?<=,) ?[A-Z]{1,2}\d{1,2}[A-Z]? ?\d[A-Z]{2}\b|(?<=[, ])[A-Z]{2} (?:[A-Z]\d[A-Z] \d[A-Z]\d|"
-    r"\d{5}(?:-\d{4})?)|(?<=, )(?:Co\. |St\.? )?(?:\d{3,6}(?:[ -]\d{2,3})? )?(?!I\b|I')"
-    + _CAPITAL
-    + r"(?: "
-    + _CAPITAL
-    + r"){0,3}(?: \d{3,6}(?:-\d{3,4})?)?|(?<=, )\d{4,6}(?: [A-Z]{2} "
-    + _CAPITAL
-    + r")?|(?<=, )(?:No:? ?)?\d{1,4}[.ºo°/]{0,2} ?[\w/]{0,5}\.?(?=,)|(?<=No)\. ?\d{1,5}|(?<=\d)\. ?[IVX]{1,4}/\d{1,3}|(?<=\d[snrt][tdh] )[A-Z]\w{2,12}|(?<=[\d.] )(?:d|kv|lgh|tv)\. ?\d{1,3}"
-    r"|(?<=, )(?:r/c|apto|depto|daire|kat|floor|off|near|c/o)\.? (?:"
-    + _CAPITAL
-    + r"|\d{1,3})(?: "
-    + _CAPITAL
-    + r"){0,2})"
-)
-_BEFORE_ADDRESS = re.compile(
-    r"(?:(?:(?:[Ff]lat|[Aa]pt|[Uu]nit|[Rr]oom|[Ss]uite|[Ww]ard|[Bb]lock|[Ll]ot|[Ss]ite|[Hh]aus|[Hh]ouse) (?:\d\w{0,4}|[A-Z]\d{0,2})"
-    r"|(?:"
-    + _CAPITAL
-    + r" ){1,3}(?:House|Lodge|Hall|Court|Mansions?|Cottage|Farm|Estate|Towers?|Building|Block|Rest|Apt|Villa)"
-    r"|(?<![\d/])\d{1,2}/[\dF]{1,2}|(?<!\d)\d{1,3} bis),? |(?<![\d/.-])\d{1,5} )$"
-)
-_WORD_END = re.compile(r"(?:/?\w){0,8}")
-_WIDEST_GAP = 40
-BETWEEN_PARTS = re.compile(r"(?:[, ./#-]|\d|\b[A-Za-z]{1,3}\b\.?|(?<=, )" + _CAPITAL + r"){1,40}?")
 
 
 class Redaction(NamedTuple):
@@ -63,10 +36,11 @@ class Redaction(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What is looked at: the plain view, its hits, what is allowed, and which words are no names."""
+    """What is looked at: the lined view, what may be what, what is allowed, words that are hints."""
 
     view: View
     hits: Sequence[Hit]
+    places: Sequence[Place]
     numbers: frozenset[str]
     hosts: frozenset[str]
     lexicon: Lexicon
@@ -133,25 +107,18 @@ def detect(candidates: Candidates, tagger: Tagger) -> list[PiiSpan]:
             taken.mark(span.start, span.end)
             kept.append(span)
     spans = []
-    for span in _joined(candidates.view.text, kept):
+    for span in sorted(kept, key=lambda span: span.start):
         start, end = candidates.view.original(span.start, span.end)
         spans.append(PiiSpan(span.kind, start, end, span.score))
     return spans
 
 
-def _joined(text: str, taken: Sequence[_Found]) -> list[_Found]:
-    """Join the parts of one address, and drop a "name" that only goes on with it (a town)."""
-    joined: list[_Found] = []
-    for span in sorted(taken, key=lambda span: span.start):
-        last = joined[-1] if joined else None
-        if last is not None and last.kind is PiiType.ADDRESS:
-            gap = text[last.end : span.start]
-            goes_on = len(gap) <= _WIDEST_GAP and BETWEEN_PARTS.fullmatch(gap) is not None
-            if goes_on and span.kind in {PiiType.ADDRESS, PiiType.NAME}:
-                joined[-1] = last._replace(end=span.end)
-                continue
-        joined.append(span)
-    return joined
+def lined(text: str, view: View) -> View:
+    """Return the plain view of a text with its line feeds; no name and no number goes over one."""
+    if "\n" not in text:
+        return view
+    pairs = zip(view.text, view.starts, strict=True)
+    return view._replace(text="".join("\n" if text[at] == "\n" else letter for letter, at in pairs))
 
 
 def unclaimed(candidates: Candidates) -> list[Named]:
@@ -161,11 +128,28 @@ def unclaimed(candidates: Candidates) -> list[Named]:
 
 def _shapes(candidates: Candidates) -> list[_Found]:
     """Return all but names."""
-    return [
+    found = [
         span
         for hit in candidates.hits
         if hit.pattern.type != PiiType.NAME and (span := _judge(hit, candidates)) is not None
     ]
+    return [*_addresses(candidates, found), *found]
+
+
+def _addresses(candidates: Candidates, found: Sequence[_Found]) -> Iterator[_Found]:
+    """Yield the addresses, none beyond a line that begins with a telephone number."""
+    text = candidates.view.text
+    phones = sorted(span.start for span in found if span.kind is PiiType.PHONE)
+    lines = [
+        start for start in phones if text[max(0, start - 3) : start].rstrip(" >").endswith("\n")
+    ]
+    for place in candidates.places:
+        if place.chance >= addresses.SURE:
+            behind = bisect_right(lines, place.start)
+            end = min([place.end, *lines[behind : behind + 1]])
+            value = text[place.start : end].rstrip("\n >")
+            if _NOT_DIGIT.sub("", value) not in candidates.numbers:
+                yield _Found(PiiType.ADDRESS, place.start, place.start + len(value), place.chance)
 
 
 def _unclaimed(candidates: Candidates, found: Sequence[_Found]) -> list[Named]:
@@ -186,8 +170,6 @@ def _judge(hit: Hit, candidates: Candidates) -> _Found | None:
     text = candidates.view.text
     named = "value" in hit.match.re.groupindex
     start, end = hit.match.span("value") if named else (hit.start, hit.end)
-    if kind is PiiType.ADDRESS:
-        start, end = _before(text, start), extended(text, end)
     while end > start and text[end - 1] in _TRAILING:
         end -= 1
     value = text[start:end]
@@ -200,18 +182,3 @@ def _judge(hit: Hit, candidates: Candidates) -> _Found | None:
     candidate = Candidate(hit.pattern.name, kind, value, before, after)
     score = validators.score(candidate)
     return _Found(kind, start, end, score) if score >= _MIN_SCORE else None
-
-
-def _before(text: str, start: int) -> int:
-    """Take in the house or the flat that stands before a street."""
-    while (more := _BEFORE_ADDRESS.search(text, max(0, start - names.NEAR), start)) is not None:
-        start = more.start()
-    return start
-
-
-def extended(text: str, end: int) -> int:
-    """Follow the parts of an address after its street: town, code, country."""
-    end = _WORD_END.match(text, end).end()  # type: ignore[union-attr] # it also matches nothing
-    while (more := _MORE_ADDRESS.match(text, end)) is not None and more.end() > end:
-        end = more.end()
-    return end

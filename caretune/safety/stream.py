@@ -4,7 +4,7 @@ What has left is a prefix of the offline redaction of the whole reply, whatever 
 For that a sentence leaves only where nothing later can change its redaction. A pattern matches less
 than `WINDOW` characters and a validator looks `validators.NEAR` to either side, so with `WINDOW`
 characters behind a sentence end every candidate that begins before it is known. Where one reaches
-over the end ("Dr. Smith", a phone number with dots, an address that a next part may be joined to),
+over the end ("Dr. Smith", a phone number with dots, an address that goes on),
 the sentence waits for the next end. Distances count in the plain view, in which invisible
 characters have no length.
 """
@@ -14,15 +14,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from caretune.errors import FilterError
-from caretune.safety import normalise, pii
+from caretune.safety import addresses, normalise, outcome, pii
 from caretune.safety.chain import Chain
 from caretune.safety.decision import Decision, PiiSpan
 from caretune.safety.normalise import View
-from caretune.safety.taxonomy import Action, PiiType
+from caretune.safety.taxonomy import Action
 
 WINDOW = 128
 """Characters that stand behind a sentence before it leaves; no pattern matches or looks as far."""
@@ -112,7 +111,7 @@ class Stream:
 
     def _release(self, ends: Sequence[int]) -> None:
         """Let the sentences go that pass, up to the first that does not."""
-        view = normalise.normalise(self._text).plain
+        view = pii.lined(self._text, normalise.normalise(self._text).plain)
         spans = self._chain.redact(self._text, ours=True).spans
         reaches = _reaches(self._chain, view)
         for end in ends:
@@ -121,8 +120,6 @@ class Stream:
                 self._next = end
                 return
             if any(start < place < reach for start, reach in reaches):
-                continue
-            if any(_goes_on(view, span, place) for span in spans):
                 continue
             decision = self._judge(self._text[:end])
             if decision.action not in _MAY_LEAVE:
@@ -146,8 +143,7 @@ class Stream:
     def _fail(self, error: Exception) -> Decision:
         """Stop because a filter broke, with a decision that blocks."""
         _LOG.error("stream failed", error=type(error).__name__, characters=len(self._text))
-        judged = self._judge(self._text)
-        self._stopped_by = msgspec.structs.replace(judged, action=Action.BLOCK, redacted="")
+        self._stopped_by = outcome.blocked(self._chain.digest)
         return self._stopped_by
 
 
@@ -155,23 +151,14 @@ def _reaches(chain: Chain, view: View) -> list[tuple[int, int]]:
     """Return where in the view each candidate of personal data begins and ends.
 
     Candidates and not only findings: what a validator rejects now it may accept with more text
-    behind.
+    behind. The last words may be part of an address that is not written yet.
     """
-    found = []
-    for hit in chain.candidates(view.text):
-        address = hit.pattern.type == PiiType.ADDRESS
-        end = pii.extended(view.text, hit.end) if address else hit.end
-        found.append((hit.start, end))
-    return found
-
-
-def _goes_on(view: View, span: PiiSpan, place: int) -> bool:
-    """Tell whether a finding holds a place of the view, or is an address that may go on there."""
-    start, end = bisect_left(view.starts, span.start), bisect_left(view.starts, span.end)
-    if end > place or span.type != PiiType.ADDRESS:
-        return start < place < end
-    between = pii.BETWEEN_PARTS.fullmatch(view.text, end, place)
-    return end == place or between is not None
+    found = chain.candidates(view)
+    return [
+        *((hit.start, hit.end) for hit in found.hits),
+        *((place.start, place.end) for place in found.places),
+        (addresses.unsettled(view.text) - 1, len(view.text) + 1),
+    ]
 
 
 def _redacted(text: str, end: int, spans: Sequence[PiiSpan]) -> str:

@@ -12,9 +12,9 @@ import msgspec
 
 from caretune.safety.names import Lexicon, Named
 
-_TOKEN = re.compile(r"'s\b|\w+(?:['-]\w+)*|[^\w\s]")
+_TOKEN = re.compile(r"\n|'s\b|\w+(?:['-]\w+)*|[^\w\s]")
 _EDGE = "^"
-_ENDS = frozenset('.!?:"(>^')
+_ENDS = frozenset('.!?:"(>^\n')
 
 
 def _words(text: str) -> frozenset[str]:
@@ -51,6 +51,9 @@ _LINKS = _words(
 _CLASSES = (("edge", _ENDS), ("meets", _MEETS), ("places", _PLACES), ("links", _LINKS))
 _PERSON = re.compile(
     r"\b(?:he|she|him|her|his|hers|himself|herself|hes|shes|(?:he|she)'(?:s|d|ll))\b"
+)
+_TITLED = re.compile(
+    r"\b(?:mr|mrs|ms|miss|mx|dr|prof|rev|sgt|names?|named|called|signed|regards)[.:]?\s+$"
 )
 _VERB = re.compile(r"(?:ed|[^s]s)$")
 _NO_VERB = frozenset({"is", "his", "this"})
@@ -91,10 +94,14 @@ def features(named: Named, lexicon: Lexicon) -> list[str]:
     size = "one" if len(words) == 1 else "more"
     led, follows = _led(before[-1]), _follows(after)
     kind = f"{word} {_given(first, lexicon)} {case}"
+    full = " ".join(_part(part.lower(), lexicon) for part in (words[0], words[-1]))
     return [
         named.pattern,
         kind,
         f"{kind} {place} {size}",
+        f"full {full} {size}",
+        f"full {full} {size} {case} {place}",
+        f"titled {_TITLED.search(lead) is not None}",
         f"led {led}",
         f"led {led} {word}",
         f"second {_led(before[0])}",
@@ -109,7 +116,7 @@ def features(named: Named, lexicon: Lexicon) -> list[str]:
         f"number {any(map(str.isdigit, lead[-6:] + follow[:6]))}",
         f"before {before[-1]}",
         f"after {after}",
-        f"capital {named.after.lstrip()[:1].isupper()}",
+        f"capital {named.after.lstrip(' ')[:1].isupper()}",
         f"ascii {named.value.isascii()}",
     ]
 
@@ -119,6 +126,10 @@ def _given(word: str, lexicon: Lexicon) -> str:
     if word in lexicon.given:
         return "both" if known else "given"
     return "known" if known else "other"
+
+
+def _part(word: str, lexicon: Lexicon) -> str:
+    return "everyday" if word in lexicon.common else _given(word, lexicon)
 
 
 def _led(word: str) -> str:

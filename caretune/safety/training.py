@@ -15,14 +15,13 @@ from caretune.safety import (
     features,
     fit,
     language,
-    name_fit,
     normalise,
-    outcome,
     patterns,
-    pii,
     protocol,
     scan,
+    taggers,
 )
+from caretune.safety.address_fit import AddressFigures
 from caretune.safety.bundle import Bundle, Canary, Header, Parts
 from caretune.safety.chain import Chain
 from caretune.safety.examples import HEADS, Example, small_talk
@@ -30,7 +29,7 @@ from caretune.safety.fit import Fitted
 from caretune.safety.name_fit import NameFigures
 from caretune.safety.names import Lexicon
 from caretune.safety.patterns import Pattern
-from caretune.safety.protocol import Protocol
+from caretune.safety.taggers import Reader
 from caretune.safety.taxonomy import severity_rank
 
 _MIN_COMMON_TEXTS = 2
@@ -58,6 +57,7 @@ class Trained(NamedTuple):
     chain: Chain
     canaries: list[Canary]
     names: NameFigures
+    addresses: AddressFigures
 
 
 class _CanaryText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,14 +88,15 @@ def train(examples: Sequence[Example], folder: Path, settings: Settings) -> Trai
     )
     guide = protocol.load(folder / "protocol.yaml")
     lexicon = _lexicon(folder / "names.yaml", examples)
-    candidates = _candidates(examples, found, guide, lexicon)
+    private = taggers.fit(examples, folder, Reader(found, guide, lexicon), settings.folds)
     parts = Parts(
         patterns=found,
         protocol=guide,
         heads=fitted.heads,
         thresholds=fitted.thresholds,
         lexicon=lexicon,
-        tagger=name_fit.fit(candidates),
+        tagger=private.names,
+        places=private.addresses,
         max_message_chars=settings.max_message_chars,
         versions={name: version(name) for name in ("numpy", "scikit-learn")},
     )
@@ -105,7 +106,8 @@ def train(examples: Sequence[Example], folder: Path, settings: Settings) -> Trai
         fitted,
         chain,
         _prove(chain, folder / "canaries.yaml"),
-        name_fit.held_out(candidates, settings.folds),
+        private.name_figures,
+        private.address_figures,
     )
 
 
@@ -134,21 +136,6 @@ def _lexicon(path: Path, examples: Iterable[Example]) -> Lexicon:
     return Lexicon(given, known, _common(examples))
 
 
-def _candidates(
-    examples: Sequence[Example], found: Sequence[Pattern], guide: Protocol, lexicon: Lexicon
-) -> list[name_fit.Message]:
-    """Return what the name tagger learns from: of every message what may be a name."""
-    scanner = scan.private(found)
-    numbers, hosts = guide.allowed_numbers(), guide.allowed_hosts()
-    read = []
-    for example in examples:
-        view = normalise.normalise(example.text).plain
-        hits = scanner.scan(view.text)
-        named = pii.unclaimed(pii.Candidates(view, hits, numbers, hosts, lexicon))
-        read.append(name_fit.message(example.names, view, named, lexicon))
-    return read
-
-
 def _common(examples: Iterable[Example]) -> frozenset[str]:
     """Return words written in lower case in two texts or more: at a sentence's start no name.
 
@@ -174,7 +161,15 @@ def _bundle(parts: Parts) -> Bundle:
         bundle.FORMAT, {}, list(HEADS), parts.thresholds, {}, parts.max_message_chars, {}
     )
     return Bundle(
-        header, parts.patterns, parts.protocol, parts.heads, parts.lexicon, parts.tagger, [], ""
+        header,
+        parts.patterns,
+        parts.protocol,
+        parts.heads,
+        parts.lexicon,
+        parts.tagger,
+        parts.places,
+        [],
+        "",
     )
 
 
@@ -190,5 +185,6 @@ def _prove(chain: Chain, path: Path) -> list[Canary]:
                 f"{path}: canary {number} is judged {severity}, allowed are {canary.least} to "
                 f"{canary.most}. Mend a pattern or the labelled messages."
             )
-        canaries.append(Canary(canary.text, canary.role, canary.context, outcome.summary(decision)))
+        shown = chain.replay(canary.text, canary.role, canary.context)
+        canaries.append(Canary(canary.text, canary.role, canary.context, shown))
     return canaries

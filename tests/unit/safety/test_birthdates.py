@@ -19,6 +19,9 @@ from caretune.safety import birthdates
         pytest.param("date_abroad", "14 juillet 1947", "née le ", "", id="French"),
         pytest.param("date_abroad", "平成5年4月12日", "passport says ", "", id="Japanese era"),
         pytest.param("date_abroad", "2051 Baisakh 3", "My birth is ", "", id="other calendar"),
+        pytest.param("date_abroad", "01 Meskerem 1980", "my paper: ", "", id="Ethiopian"),
+        pytest.param("date_abroad", "5 Sha'ban 1353", "in the book: ", "", id="Islamic"),
+        pytest.param("date_abroad", "20 thang 7 nam 1969", "I am Long, ", "", id="Vietnamese"),
         pytest.param("date_abroad", "15 มิ.ย. 2533", "my card shows ", "", id="Buddhist era"),
         pytest.param(
             "date_numeric",

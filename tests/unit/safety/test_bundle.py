@@ -31,6 +31,7 @@ def test_no_file_can_run(bundle_folder):
 @pytest.mark.parametrize(
     "name",
     [
+        "addresses.json",
         "canaries.json",
         "heads.safetensors",
         "patterns.json",
@@ -67,7 +68,7 @@ def test_another_format_is_refused(copy):
     """An older bundle is not half-read."""
     header = records.read_json(copy / "bundle.json")
     records.write_json(copy / "bundle.json", header | {"format": 0})
-    with pytest.raises(FilterError, match="format 0, this caretune reads 1"):
+    with pytest.raises(FilterError, match="format 0, this caretune reads 2"):
         Chain.load(copy)
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from caretune.safety import pii
+from caretune.safety import normalise, pii
 from caretune.safety.decision import PiiSpan
 
 
@@ -30,7 +30,27 @@ def _found(chain, text):
             [("ADDRESS", "Whitlock Hall, 4 Abbot Row")],
             id="house before the street",
         ),
+        pytest.param(
+            "Ms. Anna Berg\nAcme Corporation\n5 Rose Lane\nTipton\n020 7946 0000",
+            [("NAME", "Anna Berg"), ("ADDRESS", "5 Rose Lane\nTipton"), ("PHONE", "020 7946 0000")],
+            id="line breaks part",
+        ),
+        pytest.param(
+            "mail me, lil_moth22 @ example . com",
+            [("EMAIL", "lil_moth22 @ example . com")],
+            id="e-mail set apart",
+        ),
+        pytest.param(
+            "see example dot com slash stories slash 4471",
+            [("URL", "example dot com slash stories slash 4471")],
+            id="spoken page",
+        ),
         pytest.param("I want to die on Monday in London.", [], id="crisis wording stays"),
+        pytest.param(
+            "I live at 12 Oak Lane and want to die",
+            [("ADDRESS", "12 Oak Lane")],
+            id="and stays beside an address",
+        ),
         pytest.param("Call 988 or Samaritans on 116 123.", [], id="crisis lines stay"),
         pytest.param("Freud and Shakespeare knew about grief.", [], id="famous figures stay"),
         pytest.param(
@@ -43,6 +63,14 @@ def _found(chain, text):
 def test_personal_data_is_found(chain, text, found):
     """Spans are code points of the original, whole, and nothing else."""
     assert _found(chain, text) == found
+
+
+def test_line_feeds_stay_in_the_lined_view():
+    """Only line feeds come back, each in its place; a text without any is untouched."""
+    text = "a\u200b\n b\tc"
+    view = normalise.normalise(text).plain
+    assert (view.text, pii.lined(text, view).text) == ("a  b c", "a\n b c")
+    assert pii.lined("a b", view) is view
 
 
 def test_spans_do_not_overlap(chain, labelled_rows):

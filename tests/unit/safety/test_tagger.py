@@ -60,7 +60,7 @@ def test_a_fit_finds_what_tells_names():
 
 def test_held_out_figures_count_names_without_a_candidate():
     """A name that no pattern offers is missed."""
-    figures = name_fit.held_out([*_messages(), Message([], [], 10)], folds=2)
+    figures = name_fit.held_out([*_messages(), Message([], [], 10)], [], folds=2)
     assert (figures.recall.value, figures.recall.n) == (0.5, 20)
     assert figures.precision.value == 1.0
 

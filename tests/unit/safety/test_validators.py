@@ -28,6 +28,9 @@ def test_luhn(digits, valid):
     ("value", "before", "stands"),
     [
         pytest.param("203.0.113.9", "it showed ", True, id="address"),
+        pytest.param("203 . 0 . 113 . 9", "it showed ", True, id="set apart"),
+        pytest.param("203 dot 0 dot 113 dot 9", "it showed ", True, id="spoken"),
+        pytest.param("203 . 0 . 113 . 999", "it showed ", False, id="set apart, out of range"),
         pytest.param("999.0.113.9", "it showed ", False, id="out of range"),
         pytest.param("10.4.2.1", "updated to version ", False, id="version"),
     ],
@@ -44,6 +47,9 @@ def test_ip_addresses_are_in_range_and_no_versions(value, before, stands):
         pytest.param("2019-2021", "from ", False, id="years"),
         pytest.param("020 7946 0000", "order reference ", False, id="order"),
         pytest.param("12345", "call ", False, id="too short"),
+        pytest.param("55 01 24", "call ", True, id="pairs"),
+        pytest.param("55 01 24", "I had ", False, id="pairs of something"),
+        pytest.param("555-0142", "I'm on ", True, id="reached on"),
     ],
 )
 def test_phones_have_a_phones_shape(value, before, stands):
@@ -71,21 +77,22 @@ def test_other_numbers_are_no_phones(pattern, value, before, stands):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "value", "before", "stands"),
+    ("value", "before", "score"),
     [
-        pytest.param("address_street", "5 Saxon Mead", "", True, id="kind of street"),
-        pytest.param("address_street", "5 Blue Parrots", "I saw ", False, id="no street"),
-        pytest.param("address_street", "5 Blue Parrots", "we live at ", True, id="lived at"),
-        pytest.param("address_street", "10 March Street", "", False, id="a date"),
-        pytest.param("address_road", "Downing Street", "", False, id="byword"),
+        pytest.param("nine oh one, fourteen, six six two three", "my social is ", 0.8, id="named"),
+        pytest.param("nine oh one, fourteen, six six two three", "count ", 0.0, id="not named"),
+        pytest.param(
+            "nine oh one, fourteen, six six two", "my social is ", 0.0, id="a digit short"
+        ),
     ],
 )
-def test_addresses_name_a_street_or_are_lived_at(pattern, value, before, stands):
-    """A number and capitals alone make no address."""
-    assert (_score(pattern, PiiType.ADDRESS, value, before) > 0) is stands
+def test_a_spoken_social_security_number_has_nine_digits_and_is_named(value, before, score):
+    """Teens are two digits; words alone are no number of anybody's."""
+    assert _score("ssn_spoken", PiiType.SSN, value, before) == score
 
 
-def test_names_are_refused():
-    """A validator that does not know names says so."""
-    with pytest.raises(ValueError, match="a name is judged by the tagger, not by a validator"):
-        _score("name_capital", PiiType.NAME, "Thandeka")
+@pytest.mark.parametrize("kind", [PiiType.ADDRESS, PiiType.NAME])
+def test_names_and_addresses_are_refused(kind):
+    """A validator that does not know them says so."""
+    with pytest.raises(ValueError, match=f"{kind} is judged by its tagger, not by a validator"):
+        _score("other", kind, "Thandeka")

@@ -119,9 +119,11 @@ class Chain:
 
     def replay(self, text: str, role: str, context: str | None) -> dict[str, Any]:
         """Return what a canary shows of the chain: a decision's words, and the patterns that were met."""
-        hits = self._spoken.scan(normalise.normalise(text).folded.text)
+        decision = self.scan_message(text, role, context)
+        failed = decision.gates == gates.failed()
+        hits = [] if failed else self._spoken.scan(normalise.normalise(text).folded.text)
         met = sorted({hit.pattern.name for hit in hits})
-        return outcome.summary(self.scan_message(text, role, context)) | {"patterns": met}
+        return outcome.summary(decision) | {"patterns": met}
 
     def scan_turns(self, turns: Sequence[Message]) -> Decision:
         """Decide on a conversation; risk once seen stays, so a retraction lowers nothing.

@@ -26,6 +26,7 @@ from caretune.safety import (
     toxicity,
 )
 from caretune.safety.chain import Chain
+from caretune.safety.patterns import FAMILIES
 
 _CANARY = "zzcanary"
 _TURNS = [Message("user", _CANARY), Message("assistant", _CANARY)]
@@ -91,6 +92,7 @@ def test_any_step_that_raises_blocks_message_and_conversation(chain, monkeypatch
     assert [(line["event"], line["error"]) for line in logged] == [
         ("filter failed", "ArithmeticError")
     ] * 2
+    assert all(f"{Path(__file__).stem}._broken" in line["at"] for line in logged)
     assert _CANARY not in str(logged)
 
 
@@ -145,7 +147,7 @@ def test_altered_patterns_are_refused_by_name(copy):
         Chain.load(copy)
 
 
-@pytest.mark.parametrize("family", ["modifiers", "others", "pii"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_of_patterns_that_is_gone_is_refused_even_if_covered_up(copy, family):
     """Sealed anew, the bundle sings other canaries."""
     patterns = records.read_json(copy / "patterns.json")

@@ -79,11 +79,15 @@ HEADS = tuple(_CRISIS + _TOXICITY + _BIAS + _FITNESS)
 """Every head, in the order of the arrays."""
 
 _ANCHORS = 10
+_FAMILY = 10
 _CALM_TOXICITY = frozenset({"none", "profanity", "insult", "sexual"})
 
 
 def examples(rows: Iterable[LabelledMessage]) -> list[Example]:
-    """Turn labelled messages into examples, in their order."""
+    """Turn labelled messages into examples, in their order.
+
+    Neighbours share a group: their authors wrote families of like messages side by side.
+    """
     return [
         Example(
             row.text,
@@ -92,16 +96,18 @@ def examples(rows: Iterable[LabelledMessage]) -> list[Example]:
             _labels(row),
             _marked(row, PiiType.NAME),
             _marked(row, PiiType.ADDRESS),
+            group=f"{row.task} {number // _FAMILY}",
         )
-        for row in rows
+        for number, row in enumerate(rows)
     ]
 
 
 def calm_dialogues(rows: Iterable[LabelledDialogue]) -> list[Example]:
     """Turn what clients say in dialogues without any danger into negatives of crisis, toxicity and bias.
 
-    Dialogues about bias may hold some. Ordinary counselling is what the labelled messages lack: without these, 32 % of 250 public
-    counselling questions were judged high or above, with them 7 % (docs/log.md).
+    Dialogues about bias may hold some. Ordinary counselling is what the labelled messages lack:
+    without these, 32 % of 250 public counselling questions were judged high or above, with them
+    7 % (docs/log.md).
     """
     labels = dict.fromkeys(_CRISIS + _TOXICITY, False)
     unbiased = labels | dict.fromkeys(_BIAS, False)

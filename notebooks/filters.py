@@ -316,9 +316,9 @@ tables.tiles(
 # - **Other languages.** A text in a language the heads were not measured on is *unscored*, never
 #   *none*, and the service answers it as if there were risk.
 # - **Explicit methods.** They have a word list of their own that no message here tests, since the
-#   authored messages name none; of 60 that a stranger wrote it hears 44 (docs/safety.md).
+#   authored messages name none; docs/safety.md tells how it did on messages that do.
 # - **Personal data in other scripts**, and formats of phones and addresses of countries that no
-#   message here comes from. One name in five is missed, mostly ordinary words (Mark, May).
+#   message here comes from. Names that are missed are mostly ordinary words (Mark, May).
 # - **Violence by somebody else**, neglect, eating disorders, trafficking: no type of crisis here
 #   means them, and they may pass unnoticed.
 # - **Voices and pictures.** Text alone is read.

@@ -184,7 +184,7 @@ def _measure(
     chances: Array, target: _Target, own: NDArray[np.bool_], threshold: float
 ) -> HeadMetrics:
     taught, truth = target
-    flagged, own, borrowed = chances >= threshold, taught & own, taught & ~own
+    flagged, own, borrowed = chances >= threshold, taught & own, taught & ~own & ~truth
     ordinary = float(flagged[borrowed].mean()) if borrowed.any() else None
     return HeadMetrics(
         n=int(own.sum()),

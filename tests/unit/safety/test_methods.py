@@ -2,7 +2,7 @@
 
 tests/golden/methods.json holds messages that name a method in everyday words, and harmless ones with
 the same words. The first two lists were read while the patterns were mended (62 of 130 found before);
-the `blind` ones were written by somebody who had not seen a pattern, and are only counted.
+the `blind` ones were written by a language model that had seen no pattern, and are only counted.
 """
 
 import json
@@ -47,6 +47,6 @@ def test_the_same_words_elsewhere_are_left_alone(share):
 
 
 def test_blind_messages_are_found(share):
-    """Of messages by somebody who saw no pattern seven in ten are heard, and nearly no harmless one."""
+    """Of messages whose writer saw no pattern seven in ten are heard, and nearly no harmless one."""
     assert share("blind_named", 1) >= 0.70
     assert share("blind_harmless", 1) <= 0.05

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from caretune.records import Message
+from caretune.records import Message, problem
 
 # Lone surrogates, as escapes and as bytes; a pair or another escape is matched first and stays.
 _SURROGATE = re.compile(
@@ -62,6 +62,15 @@ class Door:
         line = _checked(self._decoder.decode(mended))
         self.mended += 1
         return line
+
+
+def fault(error: msgspec.DecodeError | UnicodeDecodeError) -> str:
+    """Return what is wrong with a line and what to do, in a sentence without a word of the line."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8. Save it as UTF-8 and scan it again."
+    if isinstance(error, msgspec.ValidationError):
+        return f"{problem(error)}. Mend the field as docs/formats.md says and scan the line again."
+    return "not JSON. Write one whole JSON object on a line and scan it again."
 
 
 def _checked(line: Line) -> Line:

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from caretune import records
-from caretune.cli.lines import Door, Line
+from caretune.cli.lines import Door, Line, fault
 from caretune.errors import CaretuneError
 from caretune.monitoring import events, log
 from caretune.monitoring.events import Event
 from caretune.monitoring.tally import Tally
-from caretune.records import encode, problem
+from caretune.records import encode
 from caretune.safety.chain import Chain
 from caretune.safety.decision import Decision
 
@@ -102,8 +102,7 @@ class _Run:
                 decision = self._judge(self._door.read(raw))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 self.bad += 1
-                wrong = problem(error) if isinstance(error, msgspec.ValidationError) else error
-                typer.echo(f"line {number}: {wrong}", err=True)
+                typer.echo(f"line {number}: {fault(error)}", err=True)
                 continue
             sys.stdout.buffer.write(encode(decision) + b"\n")
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from caretune.safety import address_words
-from caretune.safety.names import Lexicon
+from caretune.safety.names import SPOKEN, Lexicon
 
 REACH = 4
 """How many words to either side a word speaks for."""
@@ -34,6 +34,9 @@ _CUE = re.compile(
     r"Farm|Hall|Court|Close|Estate|Rue|Calle|Via|Rua|[Cc]orner of|P\.? ?O\.? Box)\b"
 )
 _TOKEN = re.compile(r"\d{1,8}(?:[-./:]\d{1,8}){2,4}|\w{1,20}(?:'\w{1,2}\b)?|\n|[^\w\s]")
+_BARRED = SPOKEN | {"hurt", "hurts", "hurting", "hang", "hanging", "jump", "knife", "harm", "shoot"}
+"""Words that no address goes over; "us", "me" and "it" are countries and states too."""
+_TOWARDS = frozenset({"on", "at"})
 _EDGES = frozenset(",.;:!?)('\"->/&*\n")
 
 
@@ -146,10 +149,13 @@ def _classes(read: Sequence[Token], lexicon: Lexicon) -> list[list[str]]:
 def _joined(read: Sequence[Token], odds: Sequence[float]) -> list[Place]:
     """Join likely words over short gaps, and leave marks at the ends away."""
     runs: list[list[int]] = []
+    barred = -1
     for place, chance in enumerate(odds):
-        if chance < _LIKELY:
+        if read[place].text.lower() in _BARRED:
+            barred = place
+        if chance < _LIKELY or barred == place:
             continue
-        if runs and place - runs[-1][-1] <= _GAP:
+        if runs and barred < runs[-1][-1] and place - runs[-1][-1] <= _GAP:
             runs[-1].append(place)
         elif read[place].text not in _EDGES:
             runs.append([place])
@@ -164,12 +170,23 @@ def _joined(read: Sequence[Token], odds: Sequence[float]) -> list[Place]:
 
 
 def _from_its_line(read: Sequence[Token], run: Sequence[int]) -> Sequence[int]:
-    """Drop the lines before the first number or word of a street or house; nothing stays without one."""
+    """Drop the lines before the first number or word of a street or house; nothing stays without one.
+
+    A small word before "on" or "at" is not the address's either: "the house on Mill Lane".
+    """
     first = 0
     for number, place in enumerate(run):
         between = read[run[max(0, number - 1)] : place]
         if any(token.text == "\n" for token in between):
             first = number
-        if address_words.tells(read[place].text):
+        if number == first and _leads(read[place : place + 2]):
+            first = number + 1
+        elif address_words.tells(read[place].text):
             return run[first:]
     return ()
+
+
+def _leads(pair: Sequence[Token]) -> bool:
+    """Tell whether a word only leads up to an address: "on", or what stands before it."""
+    word, behind = pair[0].text, pair[-1].text
+    return word in _TOWARDS or (word.islower() and behind in _TOWARDS)

@@ -10,6 +10,10 @@ import datetime as dt
 import re
 import unicodedata
 
+import re2
+
+from caretune.safety import scan
+
 _FIRST_YEAR, _LAST_YEAR, _LAST_FREE_YEAR = 1915, 2100, 2016
 """Years in which somebody alive can be born (no clock here: the last lies well ahead), and the last that needs no word of birth nearby."""
 _CENTURY, _PIVOT = 100, 30
@@ -20,28 +24,48 @@ _DAYS = 31
 _SURE, _LIKELY, _FREE = 0.9, 0.7, 0.6
 _CLOSE = 30
 
-_BIRTH = re.compile(
+
+class _Words:
+    """Words nearby, in any case. RE2 looks for all at once, in a tenth of the time of `re`.
+
+    It knows ASCII words only: elsewhere it says where none can be, and `re` looks at the rest.
+    """
+
+    def __init__(self, expression: str) -> None:
+        options = re2.Options()
+        options.case_sensitive = False
+        options.never_capture = True
+        self._ascii = re2.compile(expression, options)
+        self._wide = re2.compile(scan.widened(expression, ascii_only=False), options)
+        self._exact = re.compile(expression, re.IGNORECASE)
+
+    def stand_in(self, text: str) -> bool:
+        """Tell whether any of the words stands in a text."""
+        if text.isascii():
+            return self._ascii.search(text) is not None
+        seen = text.encode("utf-8", "replace").decode()  # RE2 takes no lone surrogate
+        return self._wide.search(seen) is not None and self._exact.search(text) is not None
+
+
+_BIRTH = _Words(
     r"\b(?:born|birth\w*|dob|d\.o\.b|b[. -]?day|bdays?|came (?:into|along|on|out)|entered the world|arrived|"
     r"(?:i|he|she|they|you|we|i'll|she'll|he'll)(?: will|'ll)? (?:be|turn(?:s|ed)?) \w+(?:[ -]\w+)?(?: on| in)?|"
     r"turn(?:s|ed|ing)? (?:the big )?[\w-]+(?: on| in)?|child of|baby|showed up|due date|age[ds]?|pisces|"
     r"aries|taurus|gemini|cancerian|leo|virgo|libra|scorpio|sagittarius|capricorn|aquarius|née? le|"
     r"nat[oa] il|naci[óo]|nasci\w*|geboren\w*|geburt\w*|født|född|urodzi\w*|compleanno|cumplea\w+|"
     r"anniversaire|doğum\w*|janamdin|con sinh)\b|родил|рожден|γεννήθηκα|γενέθλια|ميلاد|生年|生まれ|出生|जन्म|เกิด",
-    re.IGNORECASE,
 )
-_FORM = re.compile(
+_FORM = _Words(
     r"\b(?:verify|confirm(?:ed)?|form|file|records?|nhs|insurance|claim|passport|licen[cs]e|chart|social|ssn|"
     r"id|put me down|details|appointment card|wristband|portal|clerk|register|patient|papers?|intake|me)\b",
-    re.IGNORECASE,
 )
-_EVENT = re.compile(
+_EVENT = _Words(
     r"\b(?:accident|exams?|finals?|hearing|court|wedding|married|marry|funeral|died|dies|death|passed|"
     r"appointment|meeting|deadline|expir\w+|exp|sober|since|clean|moved|trip|flight|term|festival|psalm|"
     r"version|score|until|by|fall|wall|war|surgery|operation|tenancy|lease|due|divorced?|diagnos\w+|"
     r"started|starts|ended|ends|begin\w*|began|left|quit|stopped|last|discharged?|relapsed?|anniversary|booked|"
     r"attack|crash|signed|published|invoice|dated|when|logged|when:|date:|met|engaged|graduat\w+|hired|fired|"
     r"opened|closed|elected|game|match|concert|launched|landed|backup|updated|posted|delivered)\b",
-    re.IGNORECASE,
 )
 _EVENT_AFTER = re.compile(
     r"^[ ,]{1,2}(?:(?:was|is|will be|for|at|on) )?(?:the |my |our |a |when |that )?(?:accident|wedding|hearing|"
@@ -90,13 +114,13 @@ def score(name: str, value: str, before: str, after: str) -> float:
     if not _possible(value, numbers, year) or _CLOCK.match(after):
         return 0.0
     if name == "date_compact":
-        return _SURE if _BIRTH.search(before[-_CLOSE:]) and _compact(value) else 0.0
-    if _BIRTH.search(f"{before[-_CLOSE:]}|{after[:_CLOSE]}") or _OWNED.search(before):
+        return _SURE if _BIRTH.stand_in(before[-_CLOSE:]) and _compact(value) else 0.0
+    if _BIRTH.stand_in(f"{before[-_CLOSE:]}|{after[:_CLOSE]}") or _OWNED.search(before[-_CLOSE:]):
         return _SURE
-    event = _EVENT.search(before[-_CLOSE:]) or _EVENT_AFTER.match(after)
+    event = _EVENT.stand_in(before[-_CLOSE:]) or _EVENT_AFTER.match(after)
     if name in _PARTIAL or event:
         return 0.0
-    if _BIRTH.search(f"{before}|{after}"):
+    if _BIRTH.stand_in(f"{before}|{after}"):
         return _LIKELY
     return _alone(value, numbers, year, before + after)
 
@@ -110,7 +134,7 @@ def _alone(value: str, numbers: list[int], year: int | None, near: str) -> float
     whole = spelled or (year is not None and (worded or len(numbers) > 2))  # noqa: PLR2004 - day, month
     if not whole or (year is not None and not _FIRST_YEAR <= year <= _LAST_FREE_YEAR):
         return 0.0
-    return _LIKELY if _FORM.search(near) else _FREE
+    return _LIKELY if _FORM.stand_in(near) else _FREE
 
 
 def _plain_digits(value: str) -> str:

@@ -29,10 +29,11 @@ _CANARIES = "canaries.json"
 _TAGGER = "tagger.json"
 _ADDRESSES = "addresses.json"
 _WORDS = "words.json"
+_FILES = (_ADDRESSES, _CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _TAGGER, _WORDS)
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """bundle.json; `features` holds the size of the hashed space as a power of two."""
+    """bundle.json; `features` holds `bits`, the size of the hashed space as a power of two."""
 
     format: int
     files: dict[str, str]
@@ -90,10 +91,9 @@ def write(folder: Path, parts: Parts, canaries: Sequence[Canary]) -> str:
     records.write_json(folder / _ADDRESSES, parts.places)
     records.write_json(folder / _CANARIES, list(canaries))
     (folder / _HEADS).write_bytes(heads.dump(parts.heads))
-    names = (_ADDRESSES, _CANARIES, _HEADS, _PATTERNS, _PROTOCOL, _TAGGER, _WORDS)
     header = Header(
         format=FORMAT,
-        files={name: digest.sha256_file(folder / name) for name in names},
+        files={name: digest.sha256_file(folder / name) for name in _FILES},
         heads=list(parts.heads.names),
         thresholds=parts.thresholds,
         features={"bits": parts.heads.bits},
@@ -108,14 +108,9 @@ def read(folder: Path) -> Bundle:
     """Read a bundle back, every byte checked against bundle.json.
 
     Raises:
-        FilterError: Names the file that is missing, altered or of another format.
+        FilterError: Names the file that is missing, altered, unknown or of another format.
     """
-    header = _decode(folder / HEADER, Header)
-    if header.format != FORMAT:
-        raise FilterError(
-            f"{folder / HEADER}: format {header.format}, this caretune reads {FORMAT}. "
-            "Run `dvc repro filters`."
-        )
+    header = _header(folder / HEADER)
     for name, expected in sorted(header.files.items()):
         path = folder / name
         if not path.exists():
@@ -137,10 +132,27 @@ def read(folder: Path) -> Bundle:
     )
 
 
+def _header(path: Path) -> Header:
+    """Return bundle.json where it names what is read here, no more and no less."""
+    header: Header = _decode(path, Header)
+    if header.format != FORMAT:
+        raise FilterError(
+            f"{path}: format {header.format}, this caretune reads {FORMAT}. Run `dvc repro filters`."
+        )
+    if wrong := sorted(set(_FILES) ^ set(header.files)):
+        raise FilterError(
+            f"{path}: names {len(header.files)} files, not the {len(_FILES)} of a bundle "
+            f"({wrong[0]} is missing or too many at $.files). Run `dvc checkout --force`."
+        )
+    if "bits" not in header.features:
+        raise FilterError(f"{path}: no size at $.features.bits. Run `dvc checkout --force`.")
+    return header
+
+
 def _decode(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         raise FilterError(f"{path}: missing from the filter bundle. Run `dvc checkout`.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FilterError(f"{path}: {error}. Run `dvc repro filters`.") from None

@@ -215,11 +215,24 @@ class Chain:
         hits = self._spoken.scan(views.folded.text)
         before = normalise.normalise(context).folded.text if context else ""
         row = features.row(views.folded.text, features.told(hits), self._scorer.bits, before)
-        return Reading(views, hits, self._scorer.score(row), language.detect(views.plain.text))
+        return Reading(
+            views,
+            hits,
+            self._scorer.score(row),
+            language.detect(views.plain.text, self._lexicon.common),
+        )
 
     def _crisis(self, read: Reading, ours: bool, carried: Collection[str]) -> crisis.Assessment:
-        """Assess the writer's danger; our own replies have none, other languages are unscored."""
+        """Assess the writer's danger; our own replies have none.
+
+        A text in another language is unscored, unless something said outright in it is high by itself:
+        an English cry for help stays one beside a clause that is not, or with many misspellings.
+        """
         if read.language != language.ENGLISH:
+            silent = dict.fromkeys(read.scores, 0.0)
+            outright = crisis.assess(read.hits, silent, self._thresholds, carried)
+            if not ours and severity_rank(outright.finding.severity) >= _HIGH:
+                return outright
             return crisis.Assessment(crisis.unscored(), Subject.NONE, frozenset())
         if ours:
             return crisis.Assessment(CrisisFinding(confidence=1.0), Subject.NONE, frozenset())

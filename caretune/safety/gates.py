@@ -123,9 +123,8 @@ def _crisis_escalation(found: Findings) -> GateFinding:
 def _therapeutic_context(found: Findings) -> GateFinding:
     reply = found.appropriateness
     if reply is None or reply.appropriate:
-        return _answer(
-            Gate.THERAPEUTIC_CONTEXT, None, 1.0 if reply is None else 1 - reply.score, ""
-        )
+        confidence = 1.0 if reply is None else round(1 - reply.score, 4)
+        return _answer(Gate.THERAPEUTIC_CONTEXT, None, confidence, "")
     grave = reply.violation in appropriateness.CRITICAL
     return _answer(
         Gate.THERAPEUTIC_CONTEXT,

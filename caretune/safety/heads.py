@@ -83,6 +83,7 @@ def load(path: Path, names: tuple[str, ...], bits: int) -> Heads:
         raise FilterError(f"{path}: not the heads' arrays ({error}). Run `dvc checkout`.") from None
     if found.weights.shape != (len(found.places) + 1, len(names)):
         raise FilterError(
-            f"{path}: weights have shape {found.weights.shape}, not one column a head."
+            f"{path}: weights have shape {found.weights.shape}, not one column a head. "
+            "Run `dvc checkout --force`."
         )
     return found

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from caretune.errors import FilterError
 
@@ -21,17 +23,31 @@ class Text(NamedTuple):
     spans: Sequence[tuple[int, int]] | None
 
 
+class _File(msgspec.Struct, frozen=True):
+    """A pattern file; only its examples are read here."""
+
+    examples: list[str]
+
+
 def read(path: Path) -> list[Text]:
     """Return the examples of a file, «between marks» what stands in them.
 
     Raises:
-        FilterError: An example has a mark without its partner.
+        FilterError: The file is missing or wrong, or an example has a mark without its partner.
     """
-    content: Any = YAML(typ="safe", pure=True).load(path)
+    try:
+        content = msgspec.convert(YAML(typ="safe", pure=True).load(path), _File)
+    except FileNotFoundError:
+        raise FilterError(f"{path}: no such file of examples. Restore it from git.") from None
+    except (YAMLError, msgspec.ValidationError) as error:
+        raise FilterError(f"{path}: {error}. Mend the file.") from None
     found = []
-    for number, example in enumerate(content["examples"], start=1):
+    for number, example in enumerate(content.examples, start=1):
         if _PAIR.fullmatch(example) is None:
-            raise FilterError(f"{path}: example {number} has a mark « or » without its partner.")
+            raise FilterError(
+                f"{path}: example {number} has a mark « or » without its partner. "
+                "Put both around what is looked for."
+            )
         pieces = _MARKS.split(example)
         ends = list(accumulate(map(len, pieces), initial=0))
         found.append(Text("".join(pieces), list(pairwise(ends))[1::2]))

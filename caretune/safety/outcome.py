@@ -19,7 +19,7 @@ def action(found: Findings) -> Action:
             return Action.ESCALATE
     elif _harmful(found):
         return Action.BLOCK
-    elif not found.appropriateness.appropriate or found.crisis.severity == Severity.UNSCORED:
+    elif _unfit(found) or found.crisis.severity == Severity.UNSCORED:
         return Action.REPLACE
     return Action.REDACT if found.pii else Action.ALLOW
 
@@ -54,7 +54,10 @@ def summary(decision: Decision) -> dict[str, Any]:
 
 
 def blocked(digest: str) -> Decision:
-    """Return the decision of a chain that failed: nothing goes out, nothing counts as harmless."""
+    """Return the decision of a chain that failed: nothing goes out, nothing counts as harmless.
+
+    It has no reasons: no step found anything, and the log names the one that raised.
+    """
     return Decision(
         action=Action.BLOCK,
         subject=Subject.NONE,
@@ -65,10 +68,16 @@ def blocked(digest: str) -> Decision:
         toxicity=ToxicityFinding(),
         appropriateness=None,
         gates=gates.failed(),
-        reasons=["crisis"],
+        reasons=[],
         redacted="",
         digest=digest,
     )
+
+
+def _unfit(found: Findings) -> bool:
+    """Tell whether a reply of ours is not to be sent: inappropriate, or biased at any level."""
+    reply = found.appropriateness
+    return bool(found.bias.types) or (reply is not None and not reply.appropriate)
 
 
 def _harmful(found: Findings) -> bool:

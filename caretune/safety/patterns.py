@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from caretune.errors import FilterError
 from caretune.safety.taxonomy import C_SSRS, CrisisType, severity_rank
@@ -54,6 +55,16 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return re.compile(self.pattern, 0 if self.case_sensitive else re.ASCII)
 
 
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pattern file as it is written."""
+
+    family: str
+    sources: dict[str, str]
+    patterns: list[dict[str, Any]]
+    words: dict[str, str] = {}
+    case_sensitive: bool = False
+
+
 def load(folder: Path) -> list[Pattern]:
     """Read every pattern family of a folder, sorted by family and name, examples proved.
 
@@ -76,9 +87,16 @@ def prove(pattern: Pattern) -> None:
     """Check one pattern against its own examples.
 
     Raises:
-        FilterError: An example that should match does not, or one that should not does.
+        FilterError: It is no regular expression, an example that should match does not, or one that
+            should not does.
     """
-    compiled = pattern.compile()
+    try:
+        compiled = pattern.compile()
+    except re.error as error:
+        raise FilterError(
+            f"pattern {pattern.name} of {pattern.family}.yaml is no regular expression: {error}. "
+            "Mend it."
+        ) from None
     wanted = [(text, True) for text in pattern.matches] + [
         (text, False) for text in pattern.rejects
     ]
@@ -110,34 +128,34 @@ def _screen(pattern: Pattern) -> None:
 
 def _read(path: Path) -> list[Pattern]:
     try:
-        content: dict[str, Any] = YAML(typ="safe", pure=True).load(path)
+        file = msgspec.convert(YAML(typ="safe", pure=True).load(path), _File)
+        whole = {"family": file.family, "case_sensitive": file.case_sensitive}
+        entries = {"patterns": [{**entry, **whole} for entry in file.patterns]}
+        patterns = msgspec.convert(entries, dict[str, list[Pattern]])["patterns"]
     except FileNotFoundError:
         raise FilterError(f"{path}: no such pattern file. Restore it from git.") from None
-    words = _expand_words(content.get("words", {}))
-    patterns = []
-    for entry in content["patterns"]:
-        if entry["source"] not in content["sources"]:
-            raise FilterError(f"{path}: {entry['name']} names no source of this file's `sources`.")
-        expression = _expand(entry["pattern"], words, path, entry["name"])
-        values = {
-            **entry,
-            "pattern": expression,
-            "family": content["family"],
-            "case_sensitive": content.get("case_sensitive", False),
-        }
-        patterns.append(msgspec.convert(values, Pattern))
-    return patterns
-
-
-def _expand_words(words: dict[str, str]) -> dict[str, str]:
-    expanded: dict[str, str] = {}
-    for name, piece in words.items():
-        expanded[name] = _WORD.sub(lambda match: expanded[match.group(1)], piece)
-    return expanded
+    except (YAMLError, msgspec.ValidationError) as error:
+        raise FilterError(f"{path}: {error}. Mend the file.") from None
+    words: dict[str, str] = {}
+    for name, piece in file.words.items():
+        words[name] = _expand(piece, words, path, name)
+    for pattern in patterns:
+        if pattern.source not in file.sources:
+            raise FilterError(
+                f"{path}: {pattern.name} names no source of this file's `sources`. Add it there."
+            )
+    return [
+        msgspec.structs.replace(
+            pattern, pattern=_expand(pattern.pattern, words, path, pattern.name)
+        )
+        for pattern in patterns
+    ]
 
 
 def _expand(expression: str, words: dict[str, str], path: Path, name: str) -> str:
     for word in _WORD.findall(expression):
         if word not in words:
-            raise FilterError(f"{path}: {name} uses {{{word}}}, which its `words` do not name.")
+            raise FilterError(
+                f"{path}: {name} uses {{{word}}}, which its `words` do not name before. Add it."
+            )
     return _WORD.sub(lambda match: words[match.group(1)], expression)

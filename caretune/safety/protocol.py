@@ -157,11 +157,11 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             spans: What was found in the reply, in its order.
             reply: Its plain view.
         """
-        told = [match.span("number") for match in _OFFERED.finditer(reply.text)]
-        allowed = self.allowed_numbers() if told else frozenset[str]()
+        offered = told(reply.text)
+        allowed = self.allowed_numbers() if offered else frozenset[str]()
         wrong = [
             PiiSpan(PiiType.PHONE, *reply.original(start, end), 1.0)
-            for start, end in told
+            for start, end in offered
             if _NOT_DIGIT.sub("", reply.text[start:end]) not in allowed
         ]
         free = [
@@ -193,6 +193,11 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "minors": texts["minors"].replace("{lines}", _listed(minors)) if minors else "",
         }
         return _PLACE.sub(lambda place: fill[place[1]], texts[name])
+
+
+def told(reply: str) -> list[tuple[int, int]]:
+    """Return where the numbers stand that a reply tells people to use."""
+    return [match.span("number") for match in _OFFERED.finditer(reply)]
 
 
 def _listed(lines: Sequence[Line]) -> str:

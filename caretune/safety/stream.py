@@ -17,7 +17,7 @@ from typing import NamedTuple
 import structlog
 
 from caretune.errors import FilterError
-from caretune.safety import addresses, normalise, outcome, pii
+from caretune.safety import addresses, normalise, outcome, pii, protocol
 from caretune.safety.chain import Chain
 from caretune.safety.decision import Decision, PiiSpan
 from caretune.safety.normalise import View
@@ -151,12 +151,14 @@ def _reaches(chain: Chain, view: View) -> list[tuple[int, int]]:
     """Return where in the view each candidate of personal data begins and ends.
 
     Candidates and not only findings: what a validator rejects now it may accept with more text
-    behind. The last words may be part of an address that is not written yet.
+    behind. Numbers that a reply tells people to use are among them. The last words may be part of an
+    address that is not written yet.
     """
     found = chain.candidates(view)
     return [
         *((hit.start, hit.end) for hit in found.hits),
         *((place.start, place.end) for place in found.places),
+        *protocol.told(view.text),
         (addresses.unsettled(view.text) - 1, len(view.text) + 1),
     ]
 

@@ -1,8 +1,8 @@
 """Validators of personal data: how surely a candidate of a pattern is what it looks like.
 
-Checksums and ranges first (Luhn, E.164 lengths, IP addresses), then words nearby: nine
-digits are a social security number beside "SSN". Dates have birthdates.py, names tagger.py, addresses addresses.py. No model: 0.0 = not
-personal data, 1.0 = certain by its form alone.
+Checksums and ranges first (Luhn, E.164 lengths, IP addresses), then words nearby: nine digits are a
+social security number beside "SSN". Dates have birthdates.py; names and addresses have taggers
+(tagger.py, addresses.py). No model: 0.0 = not personal data, 1.0 = certain by its form alone.
 """
 
 import ipaddress

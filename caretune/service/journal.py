@@ -13,10 +13,12 @@ _LOG = structlog.get_logger()
 
 
 class Journal:
-    """Counts events and appends them to a log, never in an answer's way.
+    """Counts events and appends them to a log; no answer fails because one cannot be written.
 
     What cannot be written is counted. That it cannot is said when it begins and when it ends, not
-    for each event. The file is opened for every event (20 us): it may be rotated at any time.
+    for each event. The file is opened for every event (20 us): it may be rotated at any time. The
+    answer waits for that, so a pipe, which may wait for its reader for ever, is never opened; keep
+    the log on a disk of this machine, since a mount that hangs holds up the answers too.
 
     Args:
         path: The log (JSONL, `caretune monitor` reads it); None where none is kept.
@@ -49,6 +51,7 @@ class Journal:
         if self._path is None:
             return
         try:
+            _refuse_special(self._path)
             with log.appending(self._path) as append:
                 if event is not None:
                     append(event)
@@ -62,3 +65,11 @@ class Journal:
             if self._unwritable:
                 _LOG.info("events_written_again", lost=self.lost)
             self._unwritable = False
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise CaretuneError(
+            f"{path}: events cannot be written here (no regular file). Name a file, or a new one, "
+            "in params.service.events."
+        )

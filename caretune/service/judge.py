@@ -22,7 +22,7 @@ _HARMLESS = "I argued with my sister and cannot sleep before the exam."
 
 
 class Judge:
-    """Judges with one chain; all calls come from the thread of the filters.
+    """Judges with one chain; all calls but `failed` come from the thread of the filters.
 
     Args:
         chain: The filters.
@@ -57,6 +57,11 @@ class Judge:
         event = _event(decision, role, latency_ms)
         self._failed |= event.filter_failed
         self._journal.add(event)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a filter raised and has not been found to work since; any thread may ask."""
+        return self._failed
 
     def works(self) -> bool:
         """Tell whether the filters judge.

@@ -99,8 +99,11 @@ class Desk:
         return await self._filters.run(self._judge.turns, messages)
 
     async def works(self) -> bool:
-        """Tell whether the filters judge; where not, every message is blocked."""
-        return await self._filters.run(self._judge.works)
+        """Tell whether the filters judge; where not, every message is blocked.
+
+        Only after a failure must they be asked, in line: a probe never waits behind slow texts.
+        """
+        return not self._judge.failed or await self._filters.run(self._judge.works)
 
     async def metrics(self) -> str:
         """Return counters of what the filters decided, as Prometheus text."""

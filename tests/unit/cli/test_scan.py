@@ -18,6 +18,9 @@ _FIELDS = {
     "reasons", "redacted", "subject", "toxicity",
 }  # fmt: skip
 
+_NO_JSON = "not JSON. Write one whole JSON object on a line and scan it again."
+_MEND = "Mend the field as docs/formats.md says and scan the line again."
+
 
 def as_bytes(line):
     """Return a line as it comes through a pipe."""
@@ -67,30 +70,43 @@ def test_a_reply_has_its_appropriateness(run):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        pytest.param('{"text": ', "line 2: ", id="broken JSON"),
-        pytest.param('{"role": "user"}', 'line 2: Expected either "text" or "turns"', id="no text"),
+        pytest.param('{"text": ', _NO_JSON, id="cut off"),
+        pytest.param("hello", _NO_JSON, id="no JSON"),
+        pytest.param('{"text": "a"} {"text": "b"}', _NO_JSON, id="two objects"),
         pytest.param(
-            '{"text": "a", "role": "bot"}', "line 2: Invalid enum value … - at `$.role`", id="role"
+            '{"role": "user"}', f'Expected either "text" or "turns" - at `$`. {_MEND}', id="no text"
         ),
         pytest.param(
-            '{"text": "a", "tone": 1}', "line 2: Object contains unknown field", id="field"
+            '{"text": "a", "role": "bot"}',
+            f"Invalid enum value … - at `$.role`. {_MEND}",
+            id="role",
         ),
-        pytest.param('{"turns": []}', "line 2: ", id="no turns"),
-        pytest.param(b'{"text": "a\xff"}', "line 2: 'utf-8' codec", id="no UTF-8"),
+        pytest.param(
+            '{"text": "a", "tone": 1}', f"Object contains unknown field …. {_MEND}", id="field"
+        ),
+        pytest.param(
+            '{"turns": []}',
+            f"Expected `array` of length >= 1 - at `$.turns`. {_MEND}",
+            id="no turns",
+        ),
+        pytest.param(
+            b'{"text": "a\xff"}', "not UTF-8. Save it as UTF-8 and scan it again.", id="no UTF-8"
+        ),
     ],
 )
 def test_bad_lines_are_numbered_and_the_rest_goes_on(run, line, problem):
-    """Exit code 3, the number on stderr, the other lines judged."""
+    """Exit code 3, the number and what to do on stderr, the other lines judged."""
     result = run('{"text": "hello"}', line, '{"text": "hello"}')
     assert len(result.stdout.splitlines()) == 2
-    assert problem in result.stderr
+    assert result.stderr.splitlines()[0] == f"line 2: {problem}"
+    assert "2 judged (allow 2), 1 bad lines" in result.stderr
     assert result.exit_code == 3
 
 
 def test_bad_lines_are_never_quoted(run):
     """What somebody wrote in the place of a role or a field stays out of the log."""
     result = run('{"text": "a", "role": "my secret"}', '{"my secret": 1}', '{"text": my secret}')
-    assert result.stderr.count("line ") == 3
+    assert len(re.findall(r"^line \d: ", result.stderr, flags=re.MULTILINE)) == 3
     assert "secret" not in result.stderr
 
 

@@ -43,6 +43,24 @@ def test_neighbours_that_are_likely_make_one_address(text, found):
     assert _found(text) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("12 Elm Street kill 12 Elm", ["12 Elm Street", "12 Elm"], id="danger"),
+        pytest.param("12 Elm Street i 12 Elm", ["12 Elm Street", "12 Elm"], id="speaker"),
+        pytest.param("12 Elm Street ME 12 Elm", ["12 Elm Street ME 12 Elm"], id="state"),
+        pytest.param("12 Elm Street with 12 Elm", ["12 Elm Street with 12 Elm"], id="other word"),
+        pytest.param("the house on Elm Street", ["Elm Street"], id="word that leads to it"),
+    ],
+)
+def test_an_address_goes_over_no_word_of_danger(text, found):
+    """However likely a part of an address such a word is, it ends one."""
+    tagger = _tagger(
+        **{"2": 5, "street": 5, "rare title": 5, "house": 5, "place small": 5, "=i": 9}
+    )
+    assert _found(text, tagger) == found
+
+
 def test_words_far_from_every_cue_are_not_looked_at():
     """A number speaks for the 60 characters around it."""
     assert _found("Orla " + "the " * 20 + "12") == ["12"]

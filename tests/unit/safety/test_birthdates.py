@@ -1,5 +1,8 @@
 """Birth dates among other dates."""
 
+import re
+import time
+
 import pytest
 
 from caretune.safety import birthdates
@@ -59,3 +62,28 @@ def test_birth_dates_are_seen(name, value, before, after):
 def test_other_dates_are_left(name, value, before, after):
     """An event, an impossible day or a part of a date without birth words is no birth date."""
     assert birthdates.score(name, value, before, after) == 0.0
+
+
+@pytest.mark.parametrize("words", [birthdates._BIRTH, birthdates._EVENT, birthdates._FORM])
+def test_words_nearby_stand_where_the_expression_says(words, labelled_rows):
+    """RE2 and `re` agree on the first 60 characters of every labelled message of personal data."""
+    near = [row.text[:60] for row in labelled_rows if row.task == "pii"]
+    near += [f"é {text}" for text in near] + ["наш день рожден", "reborn", "REBORN é", "BORN"]
+    found = [words.stand_in(text) for text in near]
+    exact = re.compile(words._exact.pattern, re.IGNORECASE)
+    assert found == [exact.search(text) is not None for text in near]
+    assert 0 < sum(found) < len(found)
+
+
+def test_a_page_of_dates_is_scored_quickly():
+    """Looking for words takes less than half the time that `re` alone takes."""
+    near, words = "12 May 1980 " * 5, birthdates._EVENT
+
+    def seconds(look):
+        start = time.perf_counter()
+        for _ in range(500):
+            look(near)
+        return time.perf_counter() - start
+
+    quick = min(seconds(words.stand_in) for _ in range(3))
+    assert quick < 0.5 * min(seconds(words._exact.search) for _ in range(3))

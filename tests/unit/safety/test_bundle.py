@@ -80,3 +80,50 @@ def test_a_canary_that_sings_otherwise_is_refused(trained_filters, tmp_path):
     told = r"canary 1 now has another severity .* Run `dvc repro -f filters`\."
     with pytest.raises(FilterError, match=told):
         Chain.load(tmp_path / "wrong")
+
+
+@pytest.mark.parametrize(
+    ("change", "count", "named"),
+    [
+        pytest.param(lambda files: files.pop("words.json"), 6, "words.json", id="one too few"),
+        pytest.param(lambda files: files.update({"../x": "0"}), 8, "../x", id="one too many"),
+    ],
+)
+def test_files_are_exactly_those_of_a_bundle(copy, change, count, named):
+    """No file is read unchecked, and none is named that nobody reads."""
+    header = records.read_json(copy / "bundle.json")
+    change(header["files"])
+    records.write_json(copy / "bundle.json", header)
+    with pytest.raises(FilterError) as told:
+        Chain.load(copy)
+    assert str(told.value) == (
+        f"{copy / 'bundle.json'}: names {count} files, not the 7 of a bundle ({named} is missing or "
+        "too many at $.files). Run `dvc checkout --force`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param({}, "no size at $.features.bits. Run `dvc checkout --force`.", id="no bits"),
+        pytest.param(
+            {"bits": "18"},
+            "got `str` - at `$.features[...]`. Run `dvc repro filters`.",
+            id="a word",
+        ),
+    ],
+)
+def test_the_size_of_the_hashed_space_must_stand_there(copy, content, told):
+    """The message ends in the field and what to run."""
+    header = records.read_json(copy / "bundle.json")
+    records.write_json(copy / "bundle.json", header | {"features": content})
+    with pytest.raises(FilterError) as found:
+        Chain.load(copy)
+    assert str(found.value).endswith(told)
+
+
+def test_a_header_that_is_no_text_is_named(copy):
+    """Bytes outside UTF-8 are a fault of the file, not a traceback."""
+    (copy / "bundle.json").write_bytes(b'{"versions": {"a": "\xff"}}')
+    with pytest.raises(FilterError, match=r"bundle\.json: .*\. Run `dvc repro filters`"):
+        Chain.load(copy)

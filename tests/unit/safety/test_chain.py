@@ -3,7 +3,8 @@
 import pytest
 
 from caretune.records import Message
-from caretune.safety import crisis
+from caretune.safety import appropriateness, crisis
+from caretune.safety.decision import AppropriatenessFinding
 from caretune.safety.taxonomy import Gate, severity_rank
 
 
@@ -145,3 +146,29 @@ def test_no_turns_fail_closed(chain):
 def test_safe_reply_of_a_calm_message_offers_help(chain):
     """A blocked reply is replaced by one that names lines."""
     assert "116 123" in chain.safe_reply(chain.scan_message("What time is it?"))
+
+
+def test_gates_are_sure_to_four_digits(chain, monkeypatch):
+    """1 - 0.9 in binary has seventeen; the gate of a fit reply says 0.1."""
+    fit = AppropriatenessFinding(score=0.9)
+    monkeypatch.setattr(appropriateness, "assess", lambda *_: fit)
+    decision = chain.scan_message("Good morning.", "assistant")
+    assert [
+        gate.confidence for gate in decision.gates if gate.gate == Gate.THERAPEUTIC_CONTEXT
+    ] == [0.1]
+    assert all(gate.confidence == round(gate.confidence, 4) for gate in decision.gates)
+
+
+def test_an_outright_cry_stays_high_beside_another_language(chain):
+    """The foreign clause alone is unscored; with an English plan beside it the protocol answers that."""
+    foreign = "Ich will nicht mehr leben und ich wei\u00df nicht, mit wem ich reden kann."
+    assert chain.scan_message(foreign).crisis.severity == "unscored"
+    mixed = chain.scan_message(f"{foreign} I've taken all my tablets.")
+    assert (mixed.crisis.severity, mixed.action) == ("imminent", "escalate")
+
+
+def test_a_biased_reply_is_replaced_at_any_level(chain):
+    """What a client may say and be answered, a reply of ours may not say."""
+    found = chain.scan_message("People from that estate are all the same, honestly.", "assistant")
+    assert found.bias.types
+    assert found.action in {"replace", "block"}

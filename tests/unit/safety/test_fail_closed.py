@@ -80,14 +80,14 @@ def without_head(folder: Path, name: str) -> Path:
 
 @pytest.mark.parametrize(("module", "name"), _STEPS)
 def test_any_step_that_raises_blocks_message_and_conversation(chain, monkeypatch, module, name):
-    """Blocked, unscored, no gate passes, nothing is redacted into passing; the log names the error."""
+    """Blocked, unscored, no gate passes, no step found anything; the log names the error."""
     monkeypatch.setattr(module, name, _broken)
     role = "assistant" if module is appropriateness else "user"
     with capture_logs() as logged:
         decisions = [chain.scan_message(_CANARY, role), chain.scan_turns(_TURNS)]
     for decision in decisions:
         assert (decision.action, decision.crisis.severity) == ("block", "unscored")
-        assert decision.gates == gates.failed()
+        assert (decision.gates, decision.reasons) == (gates.failed(), [])
         assert (decision.redacted, decision.digest) == ("", chain.digest)
     assert [(line["event"], line["error"]) for line in logged] == [
         ("filter failed", "ArithmeticError")
@@ -124,7 +124,8 @@ def test_heads_that_do_not_fit_their_list_are_refused_by_name(copy):
     header = records.read_json(copy / bundle.HEADER)
     header["heads"].append("toxicity/made_up")
     records.write_json(copy / bundle.HEADER, header)
-    with pytest.raises(FilterError, match=r"heads\.safetensors: weights have shape .*, not one"):
+    told = r"heads\.safetensors: weights have shape .*, not one column a head\. Run `dvc checkout"
+    with pytest.raises(FilterError, match=told):
         Chain.load(copy)
 
 

@@ -76,7 +76,8 @@ def test_an_unknown_word_is_refused(folder):
     text = (folder / "bias.yaml").read_text().replace("{thing: ", "{other: ")
     (folder / "bias.yaml").write_text(text)
     with pytest.raises(
-        FilterError, match=r"bias_drink uses \{thing\}, which its `words` do not name"
+        FilterError,
+        match=r"bias_drink uses \{thing\}, which its `words` do not name before\. Add it",
     ):
         patterns.load(folder)
 
@@ -85,7 +86,7 @@ def test_a_pattern_without_source_is_refused(folder):
     """Every pattern names where it comes from."""
     text = (folder / "pii.yaml").read_text().replace("source: own", "source: rumour")
     (folder / "pii.yaml").write_text(text)
-    with pytest.raises(FilterError, match=r"pii_drink names no source"):
+    with pytest.raises(FilterError, match=r"pii_drink names no source .*\. Add it there"):
         patterns.load(folder)
 
 
@@ -101,4 +102,31 @@ def test_a_name_stands_once(folder):
     text = (folder / "pii.yaml").read_text().replace("pii_drink", "bias_drink")
     (folder / "pii.yaml").write_text(text)
     with pytest.raises(FilterError, match="pattern bias_drink stands twice"):
+        patterns.load(folder)
+
+
+def test_a_word_that_uses_a_later_word_is_refused(folder):
+    """Words are expanded in the order of the file."""
+    text = (folder / "bias.yaml").read_text().replace("{thing: ", '{first: "{thing}", thing: ')
+    (folder / "bias.yaml").write_text(text)
+    with pytest.raises(FilterError, match=r"bias\.yaml: first uses \{thing\}, which its `words`"):
+        patterns.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        pytest.param("sources:", "source:", "field `source`", id="no sources"),
+        pytest.param("patterns:", "pattern:", "field `pattern`", id="no patterns"),
+        pytest.param("weight: 1, ", "", r"field `weight` - at .*\[0\]", id="no weight"),
+        pytest.param("name: ", "nome: ", r"field `\w+` - at .*\[0\]", id="no name"),
+        pytest.param("source: own,", "", r"field `source` - at .*\[0\]", id="no source"),
+        pytest.param("}\n", "\n", "while parsing", id="broken YAML"),
+    ],
+)
+def test_a_wrong_file_is_one_error_that_names_it(folder, before, after, told):
+    """The file, what is wrong and where, what to do; no traceback."""
+    path = folder / "crisis.yaml"
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(FilterError, match=rf"(?s)crisis\.yaml: .*{told}.*\. Mend the file\.$"):
         patterns.load(folder)

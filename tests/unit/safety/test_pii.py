@@ -52,6 +52,12 @@ def _found(chain, text):
             id="and stays beside an address",
         ),
         pytest.param("Call 988 or Samaritans on 116 123.", [], id="crisis lines stay"),
+        pytest.param("Carl Rogers met Nelson Mandela.", [], id="famous figures stay whole"),
+        pytest.param(
+            "NAME: JOHN SMITH DOB 1980-05-12",
+            [("NAME", "JOHN SMITH"), ("DATE_OF_BIRTH", "1980-05-12")],
+            id="form in capitals",
+        ),
         pytest.param("Freud and Shakespeare knew about grief.", [], id="famous figures stay"),
         pytest.param(
             "Orla\u200b Finn told me: call 020 7946 0000 😀",
@@ -63,6 +69,46 @@ def _found(chain, text):
 def test_personal_data_is_found(chain, text, found):
     """Spans are code points of the original, whole, and nothing else."""
     assert _found(chain, text) == found
+
+
+_BETWEEN = (
+    "kill myself",
+    "suicide tonight",
+    "I want to die",
+    "hurt myself",
+    "i'm going to hurt him",
+)
+
+
+@pytest.mark.parametrize("said", _BETWEEN)
+@pytest.mark.parametrize("mark", [" ", ", ", ". "])
+def test_words_of_danger_between_two_addresses_stay(chain, said, mark):
+    """Both addresses go, what was said between them does not."""
+    text = mark.join(("I am at 12 Oak Street", said, "14 Oak Street"))
+    redacted = mark.join(("I am at [ADDRESS_1]", said, "[ADDRESS_2]"))
+    assert chain.redact(text).text == redacted
+
+
+def test_no_name_or_address_covers_a_sign_of_danger(chain, labelled_rows):
+    """Of all that patterns of crisis and methods match in labelled messages, redaction hides nothing."""
+    hidden, matched = [], 0
+    for number, row in enumerate(labelled_rows):
+        signs = _signs(chain, row.text)
+        matched += len(signs)
+        spans = chain.redact(row.text).spans if signs else []
+        for span in (span for span in spans if span.type in {"NAME", "ADDRESS"}):
+            hidden += [number for start, end in signs if span.start < end and start < span.end]
+    assert hidden == []
+    assert matched > 1500
+
+
+def _signs(chain, text):
+    folded = normalise.normalise(text).folded
+    return [
+        folded.original(hit.start, hit.end)
+        for hit in chain._spoken.scan(folded.text)
+        if hit.pattern.family in {"crisis", "methods"}
+    ]
 
 
 def test_line_feeds_stay_in_the_lined_view():

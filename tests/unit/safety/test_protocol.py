@@ -164,6 +164,12 @@ def test_numbers_that_stand_in_no_line_are_found(table, reply, found):
     assert {span.type for span in spans} <= {"PHONE"}
 
 
+def test_numbers_that_a_reply_tells_people_to_use_have_places():
+    """Lines' numbers are among them, numbers that nobody is told to use are not."""
+    reply = "Call 988. It has 24 hours. Or ring us on 1. 2. 3 lines."
+    assert [reply[start:end] for start, end in protocol.told(reply)] == ["988", "1. 2. 3"]
+
+
 def test_what_was_found_before_is_not_found_twice(table):
     """A number that already is personal data keeps its span, and order is kept."""
     reply = "Dial 989, or ring 020 7946 0000."

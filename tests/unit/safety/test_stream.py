@@ -1,6 +1,7 @@
 """Replies on their way out: nothing leaves that redaction would hide, or that a judgement stops."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from re import _parser as parser
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from caretune.safety import addresses, pii, stream, validators
+from caretune.safety import addresses, gates, pii, protocol, stream, validators
 from caretune.safety.chain import Chain
 from caretune.safety.stream import Stream
 from caretune.safety.taxonomy import Action
@@ -45,7 +46,13 @@ _PLACED = (
     "Signed,\n{name} {other}",
     "It was at {ip}. {url} has the rest.",
     "Look at {url}. It is short.",
+    "Please call on {few}. {few} minutes is enough. You can call us on 1. 2. 3. Then rest.",
+    "Dial {few}. {few}. {few}. And text HELLO to {few} {few} {few}. 5 lines are there.",
 )
+_ALWAYS = frozenset({"card", "ssn", "email", "phone", "dotted", "ip", "url"})
+"""Kinds that redaction of the whole reply hides wherever they stand."""
+_MISSED = {"name": 0.2, "other": 0.35, "town": 0.15, "address": 0.02, "date": 0.02}
+"""At most this share of the other kinds is missed; a town or a first name alone is often no finding."""
 _NAMES = ("Thandeka", "Orla", "Idris", "Siobhan", "Kwame", "Mirela", "Anselm", "Zofia")
 _STREETS = ("Oak Lane", "Tollgate Street", "Ferncliffe Gardens", "Saxon Mead", "Station Road")
 _TOWNS = ("Pulborough", "Tipton", "Leeds, LS1 4AB", "Springfield, IL 62704", "Cardiff")
@@ -55,17 +62,21 @@ class Planted(NamedTuple):
     """A reply and what was planted in it."""
 
     text: str
-    secrets: list[str]
+    secrets: list[tuple[str, str]]
 
 
 def _planted(rng: random.Random) -> Planted:
     """Return two to nine sentences with one to four secrets at random places."""
     sentences = rng.choices(_SENTENCES, k=rng.randint(1, 6))
-    secrets: list[str] = []
+    secrets: list[tuple[str, str]] = []
     for _ in range(rng.randint(1, 4)):
         values = _values(rng)
         template = rng.choice(_PLACED)
-        secrets += [value for key, value in values.items() if f"{{{key}}}" in template]
+        secrets += [
+            (kind, value)
+            for kind, value in values.items()
+            if f"{{{kind}}}" in template and kind != "few"
+        ]
         sentences.insert(rng.randint(0, len(sentences)), template.format(**values))
     return Planted(rng.choice((" ", " ", "  ", "\n", "\n\n")).join(sentences), secrets)
 
@@ -92,6 +103,7 @@ def _values(rng: random.Random) -> dict[str, str]:
         "town": rng.choice(_TOWNS),
         "date": f"{rng.randint(1, 28)}. {rng.randint(1, 12)}. {rng.randint(1940, 2010)}",
         "ip": f"203.0.113.{rng.randint(1, 250)}",
+        "few": str(rng.randint(1, 300)),
         "url": f"https://www.example.org/{local}",
     }
 
@@ -126,20 +138,22 @@ def _run(chain: Chain, pieces, context: str | None = _CONTEXT) -> Run:
 class Figures(NamedTuple):
     """What a trial over many replies saw.
 
-    Of the `planted` secrets `missed` are not hidden by redaction of the whole reply, and `left` are in
-    what left.
+    Of the `planted` secrets of each kind `missed` are not hidden by redaction of the whole reply, and
+    `left` are in what left. `faults` counts the replies that ended because a filter broke.
     """
 
-    planted: int
-    missed: int
-    left: int
+    planted: Counter[str]
+    missed: Counter[str]
+    left: Counter[str]
+    faults: int
     stopped: int
     early: int
 
 
 def _trial(chain: Chain, replies: int) -> Figures:
     """Stream planted replies; each must be the offline redaction, or its prefix where stopped."""
-    planted = missed = left = stopped = early = 0
+    planted, missed, left = Counter[str](), Counter[str](), Counter[str]()
+    faults = stopped = early = 0
     for seed in range(replies):
         rng = random.Random(seed)
         reply = _planted(rng)
@@ -149,19 +163,30 @@ def _trial(chain: Chain, replies: int) -> Figures:
             assert offline.startswith(run.text), seed
         else:
             assert run.text == offline, seed
-        planted += len(reply.secrets)
-        missed += sum(secret in offline for secret in reply.secrets)
-        left += sum(secret in run.text for secret in reply.secrets)
+        planted.update(kind for kind, _ in reply.secrets)
+        missed.update(kind for kind, secret in reply.secrets if secret in offline)
+        left.update(kind for kind, secret in reply.secrets if secret in run.text)
+        faults += run.ending.decision.gates == gates.failed()
         stopped += run.ending.stopped
         early += bool(run.early)
-    return Figures(planted, missed, left, stopped, early)
+    return Figures(planted, missed, left, faults, stopped, early)
+
+
+def _hold(figures: Figures) -> None:
+    """Hold a trial to its bounds: no fault, and of each kind as few as were ever missed."""
+    assert figures.faults == 0
+    assert figures.left <= figures.missed
+    for kind, planted in figures.planted.items():
+        share = 0.0 if kind in _ALWAYS else _MISSED[kind]
+        assert figures.missed[kind] <= share * planted, kind
 
 
 def test_planted_secrets_leave_no_more_than_offline_and_the_text_is_the_same(chain):
     """In 300 replies nothing leaves that redaction of the whole hides, and that hides most."""
     figures = _trial(chain, 300)
-    assert figures.left <= figures.missed < 0.2 * figures.planted
-    assert figures.planted > 500
+    _hold(figures)
+    assert figures.planted.total() > 500
+    assert set(figures.planted) >= _ALWAYS
     assert figures.early > 100
     assert figures.stopped < 150
 
@@ -170,8 +195,8 @@ def test_planted_secrets_leave_no_more_than_offline_and_the_text_is_the_same(cha
 def test_ten_thousand_replies_leave_as_their_offline_redaction(chain):
     """What leaves of 10,000 replies is their offline redaction, or its beginning where one is stopped."""
     figures = _trial(chain, 10_000)
-    assert figures.left <= figures.missed < 0.2 * figures.planted
-    assert figures.planted > 15_000
+    _hold(figures)
+    assert figures.planted.total() > 15_000
     assert figures.early > 3_000
     assert figures.stopped < 5_000
 
@@ -184,7 +209,7 @@ def test_redaction_piece_by_piece_leaks(chain):
         reply = _planted(rng)
         offline = chain.redact(reply.text, ours=True).text
         naive = "".join(chain.redact(piece).text for piece in _pieces(reply.text, rng))
-        leaks += sum(secret in naive and secret not in offline for secret in reply.secrets)
+        leaks += sum(secret in naive and secret not in offline for _, secret in reply.secrets)
     assert leaks > 20
 
 
@@ -208,6 +233,8 @@ def _sentences(*middle: str) -> str:
         pytest.param("Zofia. She rang, and Zofia left.", id="name-by-what-follows"),
         pytest.param("Ring 020 7946 0000. Or 020 7946 0001. Or 020 7946 0000.", id="numbered"),
         pytest.param("That is all. Zofia. Mother of " + "two and " * 10 + "three.", id="far"),
+        pytest.param("Please call on 9. 5 minutes is enough. Rest now.", id="offered"),
+        pytest.param("You can call us on 1. 2. 3. 4 and rest. Or not.", id="offered-list"),
         pytest.param("Ring 020 7946\u200b" + "\u200b" * 300 + " 0000. Then wait.", id="invisible"),
     ],
 )
@@ -384,6 +411,7 @@ def test_no_pattern_of_personal_data_looks_beyond_the_window(chain):
     reaches = [_reach(pattern.pattern) for pattern, *_ in chain._private._compiled]
     assert len(reaches) > 20
     assert max(reaches) <= stream.WINDOW
+    assert _reach(protocol._OFFERED.pattern) <= stream.WINDOW
     assert addresses._AROUND <= stream.WINDOW
     assert validators.NEAR <= stream.WINDOW
     assert _reach(r"a{3}(?=b{4})") == 7

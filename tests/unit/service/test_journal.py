@@ -1,5 +1,7 @@
 """caretune.service.journal: events are counted and kept, and a disk never stops an answer."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from caretune.monitoring.log import Reader
 from caretune.service.journal import Journal
 from tests.unit.monitoring.made import event
 
-FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+_FULL = Path("/dev/full")
+FULL = pytest.mark.skipif(not _FULL.exists(), reason="no such device here")
 
 
 def _read(path):
@@ -40,9 +43,9 @@ def test_without_a_log_events_are_counted_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        pytest.param("/dev/full", "No space left on device", id="a full disk", marks=FULL),
+        pytest.param("/dev/full", "no regular file", id="a device", marks=FULL),
         pytest.param("nowhere/events.jsonl", "No such file or directory", id="no folder"),
-        pytest.param(".", "Is a directory", id="a folder"),
+        pytest.param(".", "no regular file", id="a folder"),
     ],
 )
 def test_what_cannot_be_written_is_counted_and_said_once(tmp_path, path, why):
@@ -95,3 +98,38 @@ def test_events_are_written_again_as_soon_as_it_is_possible(tmp_path):
     assert logged[1]["lost"] == 1
     assert (journal.written, journal.lost) == (2, 2)
     assert _read(folder / "events.1.jsonl") == [event(2)]
+
+
+def test_a_pipe_without_a_reader_holds_up_no_answer(tmp_path):
+    """It is refused at the start with what to do, its events are lost, and nothing waits for it."""
+    path = tmp_path / "events.pipe"
+    os.mkfifo(path)
+    journal = Journal(path)
+
+    def write():
+        journal.begin()
+        journal.add(event())
+
+    with capture_logs() as logged:
+        thread = threading.Thread(target=write, daemon=True)
+        thread.start()
+        thread.join(5)
+    assert not thread.is_alive()
+    (refused,) = logged
+    assert refused["reason"] == (
+        f"{path}: events cannot be written here (no regular file). Name a file, or a new one, in "
+        "params.service.events."
+    )
+    assert (journal.written, journal.lost) == (0, 1)
+
+
+@FULL
+def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch):
+    """A regular file that takes no more: the event is lost, the answer goes on."""
+    sound = Path.open
+    monkeypatch.setattr(Path, "open", lambda _, *args, **named: sound(_FULL, *args, **named))
+    journal = Journal(tmp_path / "events.jsonl")
+    with capture_logs() as logged:
+        journal.add(event())
+    assert "(No space left on device)" in logged[0]["reason"]
+    assert (journal.written, journal.lost) == (0, 1)

@@ -1,5 +1,8 @@
 """caretune.service.judge: one event a decision, and whether the filters work."""
 
+import itertools
+import time
+
 import pytest
 
 from caretune.monitoring.events import Event
@@ -62,15 +65,15 @@ def test_a_streamed_reply_makes_one_event_whatever_its_pieces(judge, journal):
     assert (event.role, event.action) == ("assistant", ending.decision.action)
 
 
-def test_the_latency_of_a_streamed_reply_is_that_of_all_its_judgements(judge, journal):
-    """A reply of many sentences takes the filters longer than one judgement of the same text."""
-    text = "It can help to write the worry down before you go to bed. " * 12
-    judge.message(text, "assistant", "How are you?")
+def test_the_latency_of_a_streamed_reply_is_that_of_all_its_judgements(judge, journal, monkeypatch):
+    """By a clock that goes on a second whenever it is read: two pieces and the end are three."""
+    monkeypatch.setattr(time, "perf_counter", itertools.count(1.0).__next__)
+    judge.message("It can help to write it down.", "assistant", "How are you?")
     guard = judge.reply("How are you?")
-    guard.feed(text)
+    guard.feed("It can help ")
+    guard.feed("to write it down.")
     guard.finish()
-    once, streamed = (event.latency_ms for event in journal.events)
-    assert streamed > once
+    assert [event.latency_ms for event in journal.events] == [1000.0, 3000.0]
 
 
 def test_a_stopped_reply_is_an_event_that_says_so(judge, journal):
@@ -100,13 +103,16 @@ def test_filters_that_raise_on_anything_do_not_work_until_they_do_again(
     judge, journal, monkeypatch
 ):
     """After a failure a harmless sentence is asked, and it is no event."""
+    assert not judge.failed
     assert judge.works()
     with monkeypatch.context() as patch:
         patch.setattr(crisis, "assess", _broken)
         judge.message("Hello there.", "user", None)
         assert not judge.works()
         assert not judge.works()
+    assert judge.failed
     assert judge.works()
+    assert not judge.failed
     assert len(journal.events) == 1
 
 

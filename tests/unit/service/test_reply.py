@@ -1,6 +1,7 @@
 """caretune.service.reply: one message's way, with stand-ins for filters and model."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -170,3 +171,24 @@ def test_a_streamed_reply_is_never_longer_than_params_allow():
     model = stand_in.StandInModel()
     _streamed("hello", model, 7)
     assert model.limits == [7]
+
+
+def test_a_probe_never_waits_behind_a_slow_text(monkeypatch):
+    """While no filter has raised, whether they work is told beside the text that they judge."""
+    desk, go = stand_in.desk(), threading.Event()
+
+    def slow(_):
+        assert go.wait(10)
+        return stand_in.decision("allow")
+
+    async def main():
+        judging = asyncio.ensure_future(desk.scan_turns([Message("user", "hello")]))
+        await asyncio.sleep(0.01)
+        try:
+            return await asyncio.wait_for(desk.works(), 2)
+        finally:
+            go.set()
+            await judging
+
+    monkeypatch.setattr(desk.release.chain, "scan_turns", slow)
+    assert asyncio.run(main())

@@ -2,7 +2,7 @@
 
 
 def test_names_and_addresses_are_found_in_messages_that_were_not_seen(trained_filters):
-    """The goals, with what chance takes at these numbers: .75 at .80, and .85."""
+    """Floors a little below the goals (.75 at .80, and .85): with two folds chance takes some."""
     names, places = trained_filters.names, trained_filters.addresses
     assert names.recall.value > 0.7
     assert names.precision.value > 0.75

@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export BENTOML_DO_NOT_TRACK := True
 
-.PHONY: help repro demo serve test test-all check deps bench bench-filters ci-repro clean
+.PHONY: help repro demo serve test test-all check deps bench bench-filters bench-data ci-repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,6 +60,11 @@ bench-filters: $(VENV) ## the filter chain beside Presidio, better-profanity and
 	test -x build/rivals/bin/python || $(PYTHON) -m venv build/rivals
 	build/rivals/bin/pip install --quiet --disable-pip-version-check presidio-analyzer==2.2.366 better-profanity==0.7.0
 	python -m tests.bench.bench_filters build/rivals/bin/python
+
+bench-data: $(VENV) ## the data stages at 608,458 rows beside datasets.map, polars and datasketch (fetches the two)
+	test -x build/rivals-data/bin/python || $(PYTHON) -m venv build/rivals-data
+	build/rivals-data/bin/pip install --quiet --disable-pip-version-check polars==2.1.0 datasketch==2.0.0
+	python -m tests.bench.bench_data --others build/rivals-data/bin/python
 
 ci-repro: $(VENV) ## a real `dvc repro` of the small profile in a clone, twice: the second does nothing
 	rm -rf $(CI_CLONE)

@@ -11,8 +11,9 @@ import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -70,6 +71,8 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     seed: int
     edits: list[str]
+    pair: str | None = None
+    """Name of a counterfactual pair: its two children differ in the client's background alone."""
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +98,10 @@ class Conversation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     difficulty: str | None = None
     client: Client | None = None
     person: str | None = None
+    scores: dict[str, float] | None = None
+    """Quality at the door, name -> 0..1 with 1.0 = best, such as naturalness; None where unscored."""
+    style: list[str] | None = None
+    """Marks of how the client speaks, sorted, where the source tells them (transcripts)."""
     gold: Gold | None = None
     filter: FilterLabels | None = None
 
@@ -195,7 +202,7 @@ def read_lenient(path: Path, kind: type[T]) -> Iterator[tuple[int, T | BadRow]]:
 
 def write(path: Path, records: Iterable[Any]) -> int:
     """Write records as JSONL and return their count; the file appears whole or not at all."""
-    return _replace(path, (encode(record) + b"\n" for record in records))
+    return write_lines(path, (encode(record) + b"\n" for record in records))
 
 
 def pretty(value: Any) -> bytes:
@@ -205,12 +212,12 @@ def pretty(value: Any) -> bytes:
 
 def write_json(path: Path, value: Any) -> None:
     """Write one value as indented JSON with sorted keys and a final newline, whole or not at all."""
-    _replace(path, [pretty(value)])
+    write_lines(path, [pretty(value)])
 
 
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8, whole or not at all."""
-    _replace(path, [text.encode()])
+    write_lines(path, [text.encode()])
 
 
 def read_json(path: Path) -> Any:
@@ -227,19 +234,26 @@ def read_json(path: Path) -> Any:
         raise CaretuneError(f"{path}: not JSON ({error}). Delete it and run `dvc repro`.") from None
 
 
-def _replace(path: Path, pieces: Iterable[bytes]) -> int:
-    """Write the pieces and return their count; the file appears whole or not at all."""
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines that are already encoded and return their count; whole or not at all."""
     count = 0
+    with replacing(path) as file:
+        for line in lines:
+            file.write(line)
+            count += 1
+    return count
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written; it appears whole at the end, or not at all after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-                count += 1
+            yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink()
         raise
-    return count

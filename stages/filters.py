@@ -1,6 +1,6 @@
 """Stage `filters`: trains the filter bundle from the labelled messages and the pattern files."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,8 +9,11 @@ import structlog
 from caretune import records
 from caretune.cli import stage
 from caretune.lineage import digest as digests
+from caretune.lineage import identity, suppression
+from caretune.lineage.suppression import Suppressed
 from caretune.params import loader
 from caretune.params.filters import DevelopmentFile, Filters
+from caretune.records import Message
 from caretune.safety import bundle, development, measure, training, trials
 from caretune.safety.examples import (
     LabelledDialogue,
@@ -22,6 +25,8 @@ from caretune.safety.examples import (
 
 T = TypeVar("T")
 
+_DIALOGUES = "dialogues"
+"""The source of params.ingest whose file is read here too: a row has one id at both doors."""
 _TASKS = ("bias", "crisis", "pii", "therapeutic", "toxicity")
 
 
@@ -29,20 +34,34 @@ def main(
     *,
     messages: Path,
     patterns: Path,
+    suppressed: Path,
     out: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Train the filter bundle in OUT from the labelled MESSAGES and PATTERNS; write METRICS."""
+    """Train the filter bundle in OUT from the labelled MESSAGES and PATTERNS; write METRICS.
+
+    What the list SUPPRESSED covers is not read: it neither teaches nor measures.
+    """
     p = loader.load(params).filters
+    kept = _Kept(suppression.load(suppressed))
     rows = [
         row
         for task in _TASKS
         for path in _files(messages, task)
         for row in records.read(path, LabelledMessage)
+        if kept(path.stem, [Message("assistant" if row.role == "assistant" else "user", row.text)])
     ]
-    turns = list(records.read(messages / "conversations_crisis.jsonl", trials.LabelledTurns))
-    dialogues = list(records.read(messages / "dialogues.jsonl", LabelledDialogue))
+    turns = [
+        row
+        for row in records.read(messages / "conversations_crisis.jsonl", trials.LabelledTurns)
+        if kept("conversations_crisis", [Message("user", turn) for turn in row.turns])
+    ]
+    dialogues = [
+        row
+        for row in records.read(messages / f"{_DIALOGUES}.jsonl", LabelledDialogue)
+        if kept(_DIALOGUES, row.messages)
+    ]
     taught = [*examples(rows), *calm_dialogues(dialogues), *fit_replies(dialogues)]
     own, use = len(taught), p.development_use
     sets = {name: list(_rows(p, name, read)) for name, read in development.READERS.items()}
@@ -77,9 +96,28 @@ def main(
         "filters trained",
         digest=digest[:12],
         messages=len(rows),
+        suppressed=kept.left_out,
         crisis_recall=any_risk.recall.value,
         crisis_false_alarm_rate=any_risk.false_alarm_rate.value,
     )
+
+
+class _Kept:
+    """Tells of each row whether it may be learnt from, and counts those that may not.
+
+    A row's id is its content id at the door; a labelled message is a conversation of one turn, whose
+    source is the name of its file.
+    """
+
+    def __init__(self, suppressed: Suppressed) -> None:
+        self.left_out = 0
+        self._suppressed = suppressed
+
+    def __call__(self, source: str, messages: Sequence[Message]) -> bool:
+        said = [Message(m.role, records.normalise_text(m.content)) for m in messages]
+        covered = self._suppressed.covers(identity.content_id(source, said), source) is not None
+        self.left_out += covered
+        return not covered
 
 
 def _rows(p: Filters, name: str, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:

@@ -8,8 +8,10 @@ import structlog
 from caretune import records
 from caretune.cli import stage
 from caretune.corpus.leak import LeakProof
+from caretune.corpus.rows import Rows
+from caretune.corpus.split import SPLITS
 from caretune.evaluation.result import Item, Metrics
-from caretune.gate import conservation, evidence, rules
+from caretune.gate import conservation, evidence, licence, rules
 from caretune.gate import verdict as verdicts
 from caretune.gate.rules import Rule
 from caretune.params import loader
@@ -47,10 +49,12 @@ def main(
     metrics = evidence.read(evaluation / "metrics.json", Metrics)
     rows = conservation.read(corpus, split, augmented, labelled, ledger)
     proof = evidence.read(leak_proof, LeakProof)
+    files = Rows([labelled / f"{name}.jsonl" for name in SPLITS])
     found = [
         conservation.ledger_conserved(rows),
         conservation.crisis_conserved(rows),
-        evidence.leak_free(rows.labelled, proof, p.max_cross_split_similarity),
+        evidence.leak_free(files, rows.labelled, proof, p.max_cross_split_similarity),
+        licence.permits(files, p.intended_use),
         evidence.integrity(rows.labelled, metrics, Chain.load(filters).digest, measured),
         evidence.base_is_real(base, p.level),
         evidence.protocol_reviewed(filters, p.level),

@@ -6,12 +6,14 @@ from pathlib import Path
 import structlog
 
 from caretune import records
-from caretune.cli import stage
+from caretune.cli import progress, stage
 from caretune.corpus import ingest
+from caretune.corpus.door import Settings
+from caretune.corpus.quality.assessment import Thresholds
 from caretune.corpus.source import Source
+from caretune.lineage import identity, suppression
 from caretune.lineage import ledger as row_ledger
 from caretune.params import loader
-from caretune.safety.chain import Chain
 
 log = structlog.get_logger()
 
@@ -19,23 +21,19 @@ log = structlog.get_logger()
 def main(
     *,
     filters: Path,
+    suppressed: Path,
     out: Path,
     ledger: Path,
     metrics: Path,
     params: Path = Path("params.yaml"),
 ) -> None:
-    """Read the sources, replace personal data, write the corpus, its ledger and its figures.
+    """Read the sources, weigh and redact their rows, write the corpus, its ledger and its figures.
 
     The environment variable CARETUNE_PERSON_KEY keys the hashes that stand for people's names.
     """
     p = loader.load(params).ingest
-    door = ingest.Door(
-        redactor=Chain.load(filters).redactor if p.redact else None,
-        person_key=os.environ.get("CARETUNE_PERSON_KEY", ingest.PUBLIC_PERSON_KEY),
-        max_bad_rate=p.max_bad_rate,
-    )
-    sources = [
-        Source(
+    sources = {
+        name: Source(
             name=name,
             adapter=source.adapter,
             path=Path(source.path),
@@ -44,13 +42,27 @@ def main(
             url=source.url,
             domains=source.domains,
             default_domain=source.default_domain,
+            weight=source.weight,
+            cap=source.cap,
         )
         for name, source in sorted(p.sources.items())
         if source.enabled
-    ]
-    rows = records.write(out, door.rows(sources))
-    summary = row_ledger.write(ledger, door.edges)
-    records.write_json(metrics, door.figures(summary))
+    }
+    settings = Settings(
+        sources=sources,
+        thresholds=Thresholds(**p.quality.model_dump()),
+        suppressed=suppression.load(suppressed),
+        person_key=os.environ.get("CARETUNE_PERSON_KEY", identity.PUBLIC_PERSON_KEY),
+        filters=filters if p.redact else None,
+    )
+    with ingest.Ingest(
+        settings, seed=p.seed, max_bad_rate=p.max_bad_rate, folder=out.parent
+    ) as corpus:
+        with progress.rows("reading sources", ingest.expected_rows(sources.values())) as seen:
+            corpus.read(seen)
+        rows = records.write_lines(out, corpus.lines())
+        summary = row_ledger.write(ledger, corpus.edges())
+        records.write_json(metrics, corpus.figures(summary))
     log.info("ingested", rows=rows, exits=summary.exits, root=summary.root[:12])
 
 

@@ -25,7 +25,11 @@ def main(
     evaluation: Path,
     ledger: Path,
     raw: Path,
+    corpus: Path,
     split: Path,
+    augmented: Path,
+    labelled: Path,
+    figures: Path,
     filters: Path,
     base: Path,
     adapters: Path,
@@ -63,7 +67,7 @@ def main(
         sources=digest.folder_files(raw)
         | {name: s.sha256 for name, s in p.ingest.sources.items() if s.enabled},
         ledger={
-            path.stem: row_ledger.summarise(row_ledger.read(path)).root
+            path.stem: row_ledger.summarise(row_ledger.stream(path)).root
             for path in sorted(ledger.glob("*.jsonl"))
         },
         digests={
@@ -74,6 +78,21 @@ def main(
             "lock": digest.sha256_file(lock),
         },
         fingerprint=judged.fingerprint,
+        pipeline=digest.sha256_files(
+            {
+                "corpus": corpus,
+                "split": split,
+                "augmented": augmented,
+                "labelled": labelled,
+                "ledger": ledger,
+                "figures": figures,
+                "evaluation": evaluation,
+                "verdict": verdict,
+                "filters": filters,
+                "base": base,
+                "adapters": adapters,
+            }
+        ),
     )
     # Whole or not at all: nobody ever serves half a release.
     shutil.rmtree(out, ignore_errors=True)

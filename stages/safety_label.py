@@ -1,22 +1,39 @@
 """safety-label: the filters' labels beside gold; a stated sample of the children enters training."""
 
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
-from rich.console import Console
-from rich.progress import track
 
 from caretune import records
-from caretune.cli import stage
-from caretune.corpus import safety_label
+from caretune.cli import progress, stage
+from caretune.corpus import conservation, pool, safety_label
+from caretune.corpus.conservation import Graded
+from caretune.corpus.rows import Rows, Shard
+from caretune.corpus.safety_label import Tally
+from caretune.corpus.split import SPLITS
+from caretune.corpus.spool import Spool
 from caretune.lineage import ledger as row_ledger
+from caretune.lineage.ledger import Edge
 from caretune.params import loader
-from caretune.records import Conversation
+from caretune.params.safety_label import SafetyLabel
 from caretune.safety.chain import Chain
 
 log = structlog.get_logger()
+
+
+class _Done(NamedTuple):
+    """A shard of rows after the stage."""
+
+    lines: list[tuple[str, str, bytes]]
+    """(split, id, labelled row)."""
+    edges: list[Edge]
+    before: list[Graded]
+    after: list[Graded]
+    tally: Tally
 
 
 def main(
@@ -31,38 +48,64 @@ def main(
 ) -> None:
     """Label every row, write labelled/{train,validation,test}.jsonl, the ledger and the figures."""
     p = loader.load(params).safety_label
-    chain = Chain.load(filters)
-    children = list(records.read(augmented, Conversation))
-    sample = safety_label.sample(children, p.augmented_rate, p.seed)
-    rows = {
-        name: list(records.read(split / f"{name}.jsonl", Conversation))
-        for name in ("train", "validation", "test")
+    digest = Chain.load(filters).digest
+    children = Rows([augmented])
+    taken = safety_label.sample(children, p.augmented_rate, p.seed)
+    rows = Rows([*(split / f"{name}.jsonl" for name in SPLITS), augmented])
+    edges: list[Edge] = []
+    before: list[Graded] = []
+    after: list[Graded] = []
+    tally = Tally()
+    with ExitStack() as stack, progress.rows("labelling", len(rows)) as seen:
+        spools = {name: stack.enter_context(Spool(out)) for name in SPLITS}
+        for done in pool.run(partial(_prepare, filters, taken, p), rows.shards()):
+            for name, row, line in done.lines:
+                spools[name].add(row, line)
+            edges += done.edges
+            before += done.before
+            after += done.after
+            tally.merge(done.tally)
+            seen(len(done.edges))
+        written = {
+            name: records.write_lines(out / f"{name}.jsonl", spool.lines())
+            for name, spool in spools.items()
+        }
+    summary = row_ledger.write(ledger, edges)
+    figures = {
+        **safety_label.figures(tally),
+        "exits": summary.exits,
+        "crisis": conservation.account("safety-label", before, edges, after),
+        "filters": digest,
+        "ledger": summary,
     }
-    rows["train"] += sample.taken
-    labelled = [
-        safety_label.label(
+    records.write_json(metrics, figures)
+    log.info("labelled", **written, exits=summary.exits)
+
+
+def _prepare(filters: Path, taken: frozenset[str], p: SafetyLabel) -> Callable[[Shard], _Done]:
+    return partial(_label, Chain.load(filters), taken, p)
+
+
+def _label(chain: Chain, taken: frozenset[str], p: SafetyLabel, shard: Shard) -> _Done:
+    """Label the rows of a shard but the children that do not enter training."""
+    done = _Done([], [], [], [], Tally())
+    for row in shard.rows():
+        done.before.append(Graded(row.id, records.crisis_severity(row)))
+        if row.parent is not None and row.id not in taken:
+            done.edges.append(safety_label.edge(row.id, "not_sampled"))
+            continue
+        labelled, way = safety_label.label(
             row,
             chain,
             drop_unsafe_replies=p.drop_unsafe_replies,
             max_toxic_reply_score=p.max_toxic_reply_score,
         )
-        for row in _shown([row for part in rows.values() for row in part])
-    ]
-    kept = [entry.row for entry in labelled if not entry.exit]
-    edges = safety_label.edges(labelled, sample.left)
-    read = [row.id for part in (*rows.values(), sample.left) for row in part]
-    row_ledger.check_conserved(edges, read, (row.id for row in kept))
-    for name in rows:
-        records.write(out / f"{name}.jsonl", (row for row in kept if row.split == name))
-    found = safety_label.figures(labelled, sample.left)
-    summary = row_ledger.write(ledger, edges)
-    records.write_json(metrics, {**found, "filters": chain.digest, "ledger": summary})
-    log.info("labelled", **found["rows"], exits=found["exits"])
-
-
-def _shown(rows: list[Conversation]) -> Iterable[Conversation]:
-    """Show a progress bar where someone sees it."""
-    return track(rows, "labelling", console=Console(stderr=True), disable=not sys.stderr.isatty())
+        done.edges.append(safety_label.edge(row.id, way))
+        if not way:
+            done.lines.append((str(row.split), row.id, records.encode(labelled)))
+            done.after.append(Graded(row.id, records.crisis_severity(labelled)))
+            done.tally.add(labelled)
+    return done
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
 """split: families of rows into train, validation and test; the expert set; the leak proof."""
 
 from collections import Counter
-from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from caretune import records
-from caretune.cli import stage
-from caretune.corpus import expert, families, leak
+from caretune.cli import progress, stage
+from caretune.corpus import conservation, expert, families, leak, pool
 from caretune.corpus import split as splitting
+from caretune.corpus.conservation import Graded
+from caretune.corpus.contents import Contents
+from caretune.corpus.families import Search
+from caretune.corpus.rows import Rows
+from caretune.corpus.split import SPLITS, Place
 from caretune.lineage import digest
 from caretune.lineage import ledger as row_ledger
 from caretune.params import loader
-from caretune.records import Conversation
+from caretune.records import ExpertExample
 
 log = structlog.get_logger()
 
@@ -30,34 +36,84 @@ def main(
 ) -> None:
     """Split the corpus by family, draw the expert set, prove that nothing leaks."""
     p = loader.load(params).split
-    rows = list(records.read(corpus, Conversation))
-    near = {"permutations": p.permutations, "seed": p.seed}
-    family = families.assign(rows, least=p.near_duplicate_similarity, **near)
+    rows = Rows([corpus])
+    search = partial(Search, p.permutations, p.band)
+    with progress.rows("looking for families", len(rows)) as seen:
+        family = families.assign(
+            rows, least=p.near_duplicate_similarity, search=search(f"families {p.seed}"), seen=seen
+        )
     split = splitting.cut(
         family, seed=p.seed, train_rate=p.train_rate, validation_rate=p.validation_rate
     )
-    rows = splitting.place(rows, family, split)
-    experts = expert.draw(rows, seed=p.seed, size=p.expert_size, crisis_rate=p.expert_crisis_rate)
-    left, edges = splitting.leave(rows, experts.examples)
-    files = {}
-    contents: dict[str, Sequence[Any]] = {**left, "expert": experts.examples}
-    for name, content in contents.items():
-        path = out / f"{name}.jsonl"
-        count, size = records.write(path, content), path.stat().st_size
-        files[path.name] = {"count": count, "bytes": size, "sha256": digest.sha256_file(path)}
-    expert_figures = {"wanted": experts.wanted, "found": experts.found}
-    records.write_json(out / "manifest.json", {"files": files, "expert": expert_figures})
-    proof = leak.prove(rows, threshold=p.near_duplicate_similarity, **near)
+    offered = pool.run(
+        lambda: partial(splitting.candidates, families=family, splits=split), rows.shards()
+    )
+    plan = expert.plan(
+        (one for found in offered for one in found),
+        seed=p.seed,
+        size=p.expert_size,
+        crisis_rate=p.expert_crisis_rate,
+    )
+
+    examples: list[ExpertExample] = []
+    contents = {name: Contents() for name in SPLITS}
+    at_risk: list[Graded] = []
+    with ExitStack() as stack, progress.rows("writing splits", len(rows)) as seen:
+        files = {name: stack.enter_context(records.replacing(_file(out, name))) for name in SPLITS}
+        prepare = partial(partial, Place(family, split, plan.row_of, p.seed))
+        for placed in pool.run(prepare, rows.shards()):
+            for name in SPLITS:
+                files[name].writelines(placed.lines[name])
+                contents[name].merge(placed.contents[name])
+            examples += placed.examples
+            at_risk += placed.at_risk
+            seen(sum(map(len, placed.lines.values())))
+    records.write(_file(out, "expert"), sorted(examples, key=lambda example: example.id))
+    _describe(
+        out, {name: contents[name].total for name in SPLITS} | {"expert": len(examples)}, plan
+    )
+
+    with progress.rows("looking for leaks", len(rows)) as seen:
+        proof = leak.prove(
+            rows,
+            family,
+            split,
+            threshold=p.near_duplicate_similarity,
+            search=search(f"leak {p.seed}"),
+            seen=seen,
+        )
     records.write_json(leak_proof, proof)
+    example_of = {example.conversation: example.id for example in examples}
+    edges = partial(splitting.edges, family, split, plan.row_of, example_of)
+    written = [Graded(example_of.get(row.id, row.id), row.severity) for row in at_risk]
+    stayed = {name: own for name, own in family.items() if own not in plan.row_of}
     figures: dict[str, Any] = {
         "cut": dict(sorted(Counter(split.values()).items())),
-        "splits": {name: splitting.figures(kept) for name, kept in left.items()},
-        "author_overlap": splitting.author_overlap(rows),
-        "expert": expert_figures,
-        "ledger": row_ledger.write(ledger, edges),
+        "splits": {name: splitting.figures(contents[name], stayed, split, name) for name in SPLITS},
+        "author_overlap": splitting.author_overlap(contents),
+        "expert": plan.figures,
+        "crisis": conservation.account("split", at_risk, edges(), written),
+        "ledger": row_ledger.write(ledger, edges()),
     }
     records.write_json(metrics, figures)
     log.info("split", **figures["cut"], worst=proof.worst.similarity)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jsonl"
+
+
+def _describe(out: Path, counts: dict[str, int], plan: expert.Plan) -> None:
+    """Write the manifest of the folder: rows, bytes and sha256 of each file."""
+    files = {
+        _file(out, name).name: {
+            "count": count,
+            "bytes": _file(out, name).stat().st_size,
+            "sha256": digest.sha256_file(_file(out, name)),
+        }
+        for name, count in counts.items()
+    }
+    records.write_json(out / "manifest.json", {"files": files, "expert": plan.figures})
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import typer
 
-from caretune.cli import gate, monitor, params, scan
+from caretune.cli import data, expert, export, gate, monitor, params, scan
 from caretune.cli.stage import configure_log, guard
 
 app = typer.Typer(
@@ -17,6 +17,9 @@ app.add_typer(params.app, name="params")
 app.command("scan")(scan.scan)
 app.command("monitor")(monitor.monitor)
 app.command("gate")(gate.gate)
+app.add_typer(data.app, name="data")
+app.add_typer(expert.app, name="expert")
+app.command("export")(export.export)
 
 
 def run() -> None:

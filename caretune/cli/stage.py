@@ -1,10 +1,8 @@
 """How a stage runs: one known error is one sentence and exit code 2, and it dies with its parent."""
 
-import ctypes
 import errno
 import inspect
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, get_origin
@@ -12,9 +10,9 @@ from typing import Annotated, Any, get_origin
 import structlog
 import typer
 
+from caretune import process
 from caretune.errors import CaretuneError
 
-_PR_SET_PDEATHSIG = 1
 _FULL = ("no space left on device", "os error 28")
 
 
@@ -24,8 +22,7 @@ def run(main: Callable[..., Any]) -> None:
     Exit code 0 when its files are written, 2 for an error the user can mend. On Linux the stage is
     killed when `dvc` is, so that no second run ever works beside an orphan.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    process.die_with_parent()
     # A stage reads what is on disk and nothing else; set before any model library is imported.
     os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
     # Threads of torch that wait give their core back: 5 % slower on an idle machine, a third faster

@@ -6,148 +6,225 @@ The author is no link: in counsel_chat it would join 2,123 of 2,129 answers.
 """
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caretune.corpus import minhash
+from caretune.corpus import grams, minhash, pool
+from caretune.corpus.minhash import Pairs, Permutations
+from caretune.corpus.rows import Rows, Shard
 from caretune.records import Conversation
 
-BAND = 2
-"""Permutations a band in the search for families."""
-
-_WORD = re.compile(r"\w+")
-_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)  # odd, unlike
-_SHINGLE_WORDS = 3
 _MIN_WORDS = 8
 """A shorter opening or client's side ("hi, i need help") is nobody's own and links nothing."""
+_ALL, _CLIENT = 0, 1
 
 
-class View(NamedTuple):
-    """What rows are compared by: hashes of word 3-grams, and the rows that have them."""
+class Search(NamedTuple):
+    """How near-duplicates are looked for."""
 
-    grams: NDArray[np.uint64]
-    rows: list[Conversation]
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text without case and punctuation."""
-    return _WORD.findall(text.casefold())
-
-
-def shingles(text: str) -> frozenset[int]:
-    """Return the set of a text's word 3-grams, each as a 64-bit hash; fewer words make one."""
-    return frozenset(_grams(_hashed(text)).tolist())
+    permutations: int
+    """MinHash permutations; a multiple of `band`."""
+    band: int
+    """Permutations a band: 2 finds more of the faint likenesses, 3 is far quicker on many rows."""
+    label: str
+    """Chooses the permutations."""
 
 
-def similarity(first: frozenset[int], second: frozenset[int]) -> float:
-    """Return the Jaccard similarity: 1.0 = the same word 3-grams, 0.0 = none in common."""
-    shared = len(first & second)
-    return shared / (len(first) + len(second) - shared) if shared else 0.0
+class Views(NamedTuple):
+    """What rows are compared by: all their words, and the client's where they are enough.
 
-
-def views(rows: Sequence[Conversation]) -> list[View]:
-    """Return what rows are compared by: all their words, and the client's where they are enough.
-
-    The client's words find rows in which one person's story gets other replies. Rows with the same
-    words share a view.
+    The client's words find rows in which one person's story gets other replies.
     """
-    found: dict[bytes, View] = {}
-    for row in rows:
-        turns = [(message.role, _hashed(message.content)) for message in row.messages]
-        every = [word for _, turn in turns for word in turn]
-        client = [word for role, turn in turns for word in turn if role == "user"]
-        for side, least in ((every, 1), (client, _MIN_WORDS)):
-            if len(side) >= least:
-                grams = _grams(side)
-                name = hashlib.blake2b(grams.tobytes(), digest_size=16).digest()
-                found.setdefault(name, View(grams, [])).rows.append(row)
-    return list(found.values())
+
+    row: NDArray[np.int64]
+    """Position of its row, `(views,)`."""
+    side: NDArray[np.uint8]
+    """0 = all words, 1 = the client's, `(views,)`."""
+    name: NDArray[np.uint64]
+    """Hash of its 3-grams: equal = the same words, `(views,)`."""
+    signed: NDArray[np.uint16]
+    """Signatures `(views, permutations)`."""
+    links: NDArray[np.uint64]
+    """What a row shares to the letter with the rest of its family, and its position, `(links, 2)`."""
+    ids: list[str]
+    """Row ids, by position."""
 
 
-def likeness(one: View, two: View) -> float:
-    """Return the similarity of two views, exactly: 1.0 = the same word 3-grams, 0.0 = none."""
-    return similarity(frozenset(one.grams.tolist()), frozenset(two.grams.tolist()))
+def views(rows: Rows, search: Search, seen: Callable[[int], object] = lambda _: None) -> Views:
+    """Compare all rows by what they say; `seen` is told how many rows more are done."""
+    count = len(rows)
+    # Room for two views a row is taken once: joining pieces at the end would take it twice.
+    row, side = np.zeros(2 * count, np.int64), np.zeros(2 * count, np.uint8)
+    name = np.zeros(2 * count, np.uint64)
+    signed = np.zeros((2 * count, search.permutations), np.uint16)
+    links, ids, end = [np.zeros((0, 2), np.uint64)], [], 0
+    for part in pool.run(partial(_viewer, search), rows.shards()):
+        start, end = end, end + len(part.row)
+        row[start:end], side[start:end], name[start:end] = part.row, part.side, part.name
+        signed[start:end] = part.signed
+        links.append(part.links)
+        ids += part.ids
+        seen(len(part.ids))
+    return Views(row[:end], side[:end], name[:end], signed[:end], np.concatenate(links), ids)
 
 
 def assign(
-    rows: Sequence[Conversation], *, least: float, permutations: int, seed: int
+    rows: Rows, *, least: float, search: Search, seen: Callable[[int], object] = lambda _: None
 ) -> dict[str, str]:
     """Return row id -> family; a family is named by the smallest id in it.
 
     Args:
         rows: All rows to be split.
         least: Rows of at least this similarity (0..1) are near-duplicates.
-        permutations: MinHash permutations.
-        seed: Chooses the permutations.
+        search: How they are looked for.
+        seen: Told how many rows more are done.
     """
-    groups = _Groups(row.id for row in rows)
-    seen: dict[tuple[str, str], str] = {}
-    for row in rows:
-        for link in _links(row):
-            groups.join(row.id, seen.setdefault(link, row.id))
-    compared = views(rows)
-    for view in compared:
-        for row in view.rows:
-            groups.join(view.rows[0].id, row.id)
+    found = views(rows, search, seen)
+    groups = _Groups(len(rows))
+    groups.join_equal(found.name, found.row)
+    groups.join_equal(found.links[:, 0], found.links[:, 1].astype(np.int64))
+    likely = minhash.least_estimate(least, search.permutations)
+    likeness = Likeness(rows, found)
     checked: set[tuple[int, int]] = set()
-    likely = least - minhash.slack(permutations)
-    signed = minhash.signatures((view.grams for view in compared), permutations, f"families {seed}")
-    for pairs in minhash.candidates(signed, BAND):
-        kept = pairs.estimate >= likely
-        for pair in zip(pairs.first[kept].tolist(), pairs.second[kept].tolist(), strict=True):
-            one, two = compared[pair[0]], compared[pair[1]]
-            first, second = one.rows[0].id, two.rows[0].id
-            if pair in checked or groups.find(first) == groups.find(second):
-                continue
-            checked.add(pair)
-            if likeness(one, two) >= least:
-                groups.join(first, second)
-    return {row.id: groups.find(row.id) for row in rows}
+
+    def group(views: NDArray[np.int64]) -> NDArray[np.int64]:
+        return groups.roots()[found.row[views]]
+
+    for first, second in _likely(minhash.candidates(found.signed, search.band, group), likely):
+        one, two = int(found.row[first]), int(found.row[second])
+        if (first, second) in checked or groups.find(one) == groups.find(two):
+            continue
+        checked.add((first, second))
+        if likeness.of(first, second) >= least:
+            groups.join(one, two)
+    return _named(found.ids, groups.roots())
 
 
-def _links(row: Conversation) -> Iterator[tuple[str, str]]:
-    """Yield what a row shares to the letter with the rest of its family."""
-    yield "row", row.parent or row.id
-    opening = next((words(m.content) for m in row.messages if m.role == "user"), [])
-    if len(opening) >= _MIN_WORDS:
-        yield "opening", " ".join(opening)
+class Likeness:
+    """The exact similarity of two views, read from their rows again."""
+
+    def __init__(self, rows: Rows, compared: Views) -> None:
+        self._rows, self._compared = rows, compared
+        self._grams = lru_cache(maxsize=4096)(self._read)
+
+    def of(self, first: int, second: int) -> float:
+        """Return the similarity of the word 3-grams: 1.0 = the same, 0.0 = none in common."""
+        return grams.similarity(self._grams(first), self._grams(second))
+
+    def _read(self, view: int) -> frozenset[int]:
+        row = self._rows[int(self._compared.row[view])]
+        sides = _sides(row)
+        return frozenset(grams.grams(sides[int(self._compared.side[view])]).tolist())
+
+
+def _likely(found: Iterable[Pairs], least: float) -> Iterator[tuple[int, int]]:
+    """Yield the pairs whose estimate is at least so high."""
+    for pairs in found:
+        kept = pairs.estimate >= least
+        yield from zip(pairs.first[kept].tolist(), pairs.second[kept].tolist(), strict=True)
+
+
+def _viewer(search: Search) -> Callable[[Shard], Views]:
+    permutations = Permutations(search.permutations, search.label)
+    return partial(_view, permutations)
+
+
+def _view(permutations: Permutations, shard: Shard) -> Views:
+    row: list[int] = []
+    side: list[int] = []
+    name: list[int] = []
+    signed, links, ids = [], [], []
+    for position, conversation in enumerate(shard.rows(), start=shard.position):
+        ids.append(conversation.id)
+        links += [(link, position) for link in _links(conversation)]
+        for number, hashes in _sides(conversation).items():
+            made = grams.grams(hashes)
+            row.append(position)
+            side.append(number)
+            name.append(_hash(made.tobytes()))
+            signed.append(permutations.sign(made))
+    return Views(
+        np.array(row, np.int64),
+        np.array(side, np.uint8),
+        np.array(name, np.uint64),
+        np.array(signed, np.uint16).reshape(len(row), permutations.count),
+        np.array(links, np.uint64).reshape(-1, 2),
+        ids,
+    )
+
+
+def _sides(row: Conversation) -> dict[int, NDArray[np.uint32]]:
+    """Return the word hashes of each side that is compared."""
+    turns = [grams.words(message.content) for message in row.messages]
+    every = grams.hashed([word for turn in turns for word in turn])
+    ends = np.cumsum([len(turn) for turn in turns])
+    client = np.zeros(len(every), np.bool_)
+    for turn, end, message in zip(turns, ends, row.messages, strict=True):
+        client[end - len(turn) : end] = message.role == "user"
+    said = every[client]
+    sides = {_ALL: every} if len(every) else {}
+    return sides | ({_CLIENT: said} if len(said) >= _MIN_WORDS else {})
+
+
+def _links(row: Conversation) -> Iterator[int]:
+    """Yield what a row shares to the letter with the rest of its family, as hashes."""
+    opening = next((m.content for m in row.messages if m.role == "user"), "")
+    said = grams.words(opening)
+    if len(said) >= _MIN_WORDS:
+        yield _hash(b"opening " + b" ".join(said))
     if row.client is not None and row.client.background:
-        yield "persona", " ".join(words(f"{row.client.age_band} {row.client.background}"))
+        persona = grams.words(f"{row.client.age_band} {row.client.background}")
+        yield _hash(b"persona " + b" ".join(persona))
+    yield _hash(b"row " + (row.parent or row.id).encode())
+
+
+def _named(ids: list[str], roots: NDArray[np.int64]) -> dict[str, str]:
+    least: dict[int, str] = {}
+    for name, root in zip(ids, roots.tolist(), strict=True):
+        if root not in least or name < least[root]:
+            least[root] = name
+    return {name: least[root] for name, root in zip(ids, roots.tolist(), strict=True)}
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 class _Groups:
-    """Union-find over row ids; the smallest id of a group stands for it."""
+    """Union-find over positions; the smallest position of a group stands for it."""
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._parent = {name: name for name in ids}
+    def __init__(self, count: int) -> None:
+        self._parent = np.arange(count)
+        self._flat = True
 
-    def find(self, name: str) -> str:
-        while self._parent[name] != name:
-            self._parent[name] = self._parent[self._parent[name]]
-            name = self._parent[name]
-        return name
+    def find(self, at: int) -> int:
+        parent = self._parent
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = int(parent[at])
+        return at
 
-    def join(self, one: str, two: str) -> None:
+    def join(self, one: int, two: int) -> None:
         one, two = self.find(one), self.find(two)
         self._parent[max(one, two)] = min(one, two)
+        self._flat = False
 
+    def join_equal(self, keys: NDArray[np.uint64], positions: NDArray[np.int64]) -> None:
+        """Join all positions that have a key in common."""
+        order = np.argsort(keys)
+        ranked, placed = keys[order], positions[order]
+        same = np.flatnonzero(ranked[1:] == ranked[:-1])
+        for at in same.tolist():
+            self.join(int(placed[at]), int(placed[at + 1]))
 
-def _hashed(text: str) -> list[int]:
-    return [_word_hash(word) for word in words(text)]
-
-
-def _grams(hashed: list[int]) -> NDArray[np.uint64]:
-    """Mix each three neighbouring word hashes into one: `(words,) -> (words - 2,)`, at least one."""
-    padded = hashed + [0] * (_SHINGLE_WORDS - len(hashed)) if hashed else []
-    array = np.array(padded, dtype=np.uint64)
-    return array[:-2] * _FIRST + array[1:-1] * _SECOND + array[2:]
-
-
-@lru_cache(maxsize=1 << 18)
-def _word_hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+    def roots(self) -> NDArray[np.int64]:
+        """Return the smallest position of each position's group."""
+        while not self._flat:
+            higher = self._parent[self._parent]
+            self._flat = bool((higher == self._parent).all())
+            self._parent = higher
+        return self._parent

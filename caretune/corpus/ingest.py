@@ -1,186 +1,236 @@
-"""The door: every row of every source becomes a corpus row or leaves by a named exit.
+"""Every row of every source becomes a corpus row or leaves by a named exit.
 
-At the door a row's text is normalised once, it gets its id, the name of its author becomes a keyed
-hash, and personal data becomes typed placeholders. Nothing past the door has seen a raw row.
-
-Exits: `bad_json`, `bad_field`, `unknown_role`, `empty`, `duplicate`.
+Raw rows go through the door shard by shard, in several processes. What needs all rows is decided
+afterwards: rows of the same words are one row (exit `duplicate`), and a source gives no more than its
+`weight` (`not_sampled`) and `cap` (`over_cap`). The corpus is written in the order of its ids, so
+that raw files in another order give the same bytes.
 """
 
-import hashlib
-import hmac
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
-from caretune import records
+from caretune.corpus import conservation, licences, pool
 from caretune.corpus import source as data_source
-from caretune.corpus.source import Source
-from caretune.corpus.sources.raw import RawConversation, RawMessage
+from caretune.corpus.conservation import Graded
+from caretune.corpus.contents import Contents
+from caretune.corpus.door import Door, Entry, Settings
+from caretune.corpus.quality.assessment import SCORES
+from caretune.corpus.quality.tally import Tally
+from caretune.corpus.rows import Rows
+from caretune.corpus.source import RawRow, Source
+from caretune.corpus.spool import Spool
 from caretune.errors import SourceError
-from caretune.lineage import identity, ledger
+from caretune.lineage import digest, ledger
 from caretune.lineage.ledger import Edge
-from caretune.records import BadRow, Conversation, Message, Role
-from caretune.safety.chain import Redactor
-
-PUBLIC_PERSON_KEY = "caretune"
-"""Key of the person hashes where the environment gives none: anybody can make these hashes."""
+from caretune.records import Conversation
+from caretune.safety.taxonomy import Severity, severity_rank
 
 _STAGE = "ingest"
-_PERSON_HEX = 32
-_ROLE_WORD = re.compile("[a-z_]{1,20}")
-_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
+_SHARD_ROWS = 512
 
 
-class Door:
-    """Lets rows in one by one, and keeps the ledger and the figures.
+class Ingest:
+    """The corpus in the making; use it in a `with` block, `read` once, then write.
 
     Args:
-        redactor: Makes a redactor for each conversation; None leaves personal data in.
-        person_key: Key of the hashes that stand for people's names.
+        settings: What the door goes by.
+        seed: Of the order in which rows of a source are taken, where not all are.
         max_bad_rate: More bad rows than this share of a source's rows (0..1) stop the run.
+        folder: Where temporary files lie, without a name; as large as the corpus.
     """
 
-    def __init__(
-        self, *, redactor: Callable[[], Redactor] | None, person_key: str, max_bad_rate: float
-    ) -> None:
-        self.edges: list[Edge] = []
-        self._redactor = redactor
-        self._person_key = person_key.encode()
+    def __init__(self, settings: Settings, *, seed: int, max_bad_rate: float, folder: Path) -> None:
+        self._settings = settings
+        self._seed = seed
         self._max_bad_rate = max_bad_rate
-        self._read: list[str] = []
-        self._written: dict[str, Conversation] = {}
+        self._spool = Spool(folder)
+        self._names: list[str] = []
+        self._ids: list[str] = []
+        self._best: dict[bytes, int] = {}
+        self._same: dict[int, bytes] = {}
+        self._gone: dict[int, tuple[str, str]] = {}
+        self._exits: list[Edge] = []
+        self._at_risk: list[Graded] = []
+        self._contents, self._quality = Contents(), Tally()
         self._pii: Counter[str] = Counter()
 
-    def rows(self, sources: Sequence[Source]) -> Iterator[Conversation]:
-        """Yield the corpus rows of all sources, in the order of the sources and of their lines.
+    def __enter__(self) -> Self:
+        self._spool.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._spool.__exit__(kind, error, trace)
+
+    def read(self, seen: Callable[[int], object] = lambda _: None) -> None:
+        """Read every source; `seen` is told how many rows more are done.
 
         Raises:
             SourceError: No source is given; or one is missing, has other bytes than params say, has
-                no rows or too many bad ones.
-            LineageError: A row was read and left no trace.
+                an unknown licence, no rows or too many bad ones.
         """
+        sources = list(self._settings.sources.values())
         if not sources:
             raise SourceError("params.ingest.sources: none is enabled. Set `enabled: true` on one.")
         for source in sources:
+            licences.check(source.name, source.license)
             data_source.check_bytes(source)
+        tallies = {source.name: _Bad() for source in sources}
+        for passed in pool.run(partial(Door, self._settings), _shards(sources)):
+            for entry in passed.entries:
+                tallies[entry.source].add(entry)
+                self._take(entry)
+            self._contents.merge(passed.contents)
+            self._quality.merge(passed.quality)
+            self._pii.update(passed.pii)
+            seen(len(passed.entries))
         for source in sources:
-            yield from self._source(source)
-        ledger.check_conserved(self.edges, self._read, self._written.keys())
+            tallies[source.name].check(source, self._max_bad_rate)
+        self._drop_duplicates()
+        self._drop_surplus()
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the corpus rows as lines, in the order of their ids."""
+        return self._spool.lines(self._gone)
+
+    def edges(self) -> Iterator[Edge]:
+        """Yield the ledger: each raw row to its corpus row, or out by its exit."""
+        yield from self._exits
+        for number, name in enumerate(self._names):
+            if number in self._gone:
+                way, detail = self._gone[number]
+                yield Edge(_STAGE, name, exit=way, detail=detail)
+            else:
+                yield Edge(_STAGE, name, to=self._ids[number])
 
     def figures(self, summary: ledger.Summary) -> dict[str, Any]:
-        """Return the figures of all rows let in; `unlabelled` counts the rows without that field.
+        """Return the figures of all rows; `pii` is null where redaction is off.
 
-        `pii` counts what was replaced, by type; it is null where redaction is off.
+        Raises:
+            LineageError: A row of a crisis is gone without an exit.
         """
-        rows = self._written.values()
+        after = {self._ids[number] for number in self._best.values()}
+        severity = {name: str(grade) for name, grade in self._at_risk}
+        graded = (Graded(self._ids[n], severity.get(name)) for n, name in enumerate(self._names))
+        kept = (row for row in graded if row.id in after)
         return {
-            "rows": {
-                "total": len(rows),
-                "source": records.count(row.source for row in rows),
-                "domain": records.count(row.domain for row in rows),
-                "difficulty": records.count(row.difficulty for row in rows),
-                "severity": records.count(map(records.crisis_severity, rows)),
-                "license": records.count(row.license for row in rows),
-            },
-            "messages": Counter(message.role for row in rows for message in row.messages),
-            "persons": len({row.person for row in rows} - {None}),
+            **self._contents.figures(),
             "exits": summary.exits,
-            "pii": self._pii if self._redactor else None,
+            "quality": self._quality.figures(),
+            "crisis": conservation.account(_STAGE, self._at_risk, self.edges(), kept),
+            "pii": self._pii if self._settings.filters is not None else None,
             "ledger": summary,
         }
 
-    def _source(self, source: Source) -> Iterator[Conversation]:
-        bad: list[BadRow] = []
-        before = len(self._read)
-        for line, raw in data_source.read(source):
-            name = f"{source.name}:{line}"
-            self._read.append(name)
-            row = raw if isinstance(raw, BadRow) else self._conversation(source, line, raw)
-            if isinstance(row, BadRow):
-                bad.append(row)
-                way, problem = row.exit, row.problem
-            elif row.id in self._written:
-                way, problem = "duplicate", f"same messages as {row.id}"
-            else:
-                self.edges.append(Edge(_STAGE, name, to=row.id))
-                self._written[row.id] = self._redacted(row)
-                yield self._written[row.id]
-                continue
-            where = f"{source.path.name} line {line}"
-            self.edges.append(Edge(_STAGE, name, exit=way, detail=f"{where}: {problem}"))
-        self._check_rate(source, len(self._read) - before, bad)
+    def _take(self, entry: Entry) -> None:
+        if entry.severity not in {None, Severity.NONE}:
+            self._at_risk.append(Graded(entry.name, entry.severity))
+        if entry.exit:
+            self._exits.append(Edge(_STAGE, entry.name, exit=entry.exit, detail=entry.detail))
+            return
+        number = self._spool.add(entry.id, entry.line)
+        self._names.append(entry.name)
+        self._ids.append(entry.id)
+        if entry.words not in self._best:
+            self._best[entry.words] = number
+            return
+        before = self._best[entry.words]
+        better, worse = sorted((before, number), key=self._preference)
+        self._best[entry.words], self._same[worse] = better, entry.words
 
-    def _conversation(
-        self, source: Source, line: int, raw: RawConversation
-    ) -> Conversation | BadRow:
-        messages = _messages(line, raw.messages)
-        if isinstance(messages, BadRow):
-            return messages
-        return Conversation(
-            id=identity.content_id(source.name, messages),
-            source=source.name,
-            license=source.license,
-            messages=messages,
-            domain=raw.domain or source.domains.get(raw.category or "", source.default_domain),
-            category=raw.category,
-            difficulty=raw.difficulty,
-            client=raw.client,
-            person=self._person(source.name, raw.person),
-            gold=raw.gold,
+    def _preference(self, number: int) -> tuple[int, bytes, int]:
+        """Of rows with the same words the gravest stays, then the one whose bytes come first."""
+        line = self._spool.line(number)
+        crisis = msgspec.json.decode(line, type=_Labelled).gold
+        severity = (
+            Severity.NONE if crisis is None or crisis.crisis is None else crisis.crisis.severity
         )
+        return (-severity_rank(severity), line, number)
 
-    def _person(self, source: str, name: str | None) -> str | None:
-        """Return the keyed hash of a name in its source; case and spacing do not count."""
-        if name is None:
-            return None
-        text = f"{source}\n{' '.join(records.normalise_text(name).casefold().split())}"
-        return hmac.new(self._person_key, text.encode(), hashlib.sha256).hexdigest()[:_PERSON_HEX]
+    def _drop_duplicates(self) -> None:
+        for number, words in self._same.items():
+            same = self._ids[self._best[words]]
+            self._leave(number, "duplicate", f"{self._ids[number]}: same words as {same}")
 
-    def _redacted(self, row: Conversation) -> Conversation:
-        if self._redactor is None:
-            return row
-        redactor, messages = self._redactor(), []
-        for message in row.messages:
-            text, spans = redactor.redact(message.content)
-            self._pii.update(span.type for span in spans)
-            messages.append(msgspec.structs.replace(message, content=text))
-        return msgspec.structs.replace(row, messages=messages)
+    def _drop_surplus(self) -> None:
+        """Leave out what is above a source's weight and cap, highest in sha256(seed, id) first."""
+        for source in self._settings.sources.values():
+            if source.weight == 1.0 and source.cap is None:
+                continue
+            prefix = f"{source.name}:"
+            ranked = sorted(
+                (digest.sha256_value([self._seed, self._ids[number]]), number)
+                for number in self._best.values()
+                if self._names[number].startswith(prefix)
+            )
+            share = int(source.weight * len(ranked))
+            for place, (_, number) in enumerate(ranked):
+                if place >= share:
+                    self._leave(number, "not_sampled", f"{self._ids[number]}: above weight")
+                elif source.cap is not None and place >= source.cap:
+                    self._leave(number, "over_cap", f"{self._ids[number]}: above cap {source.cap}")
 
-    def _check_rate(self, source: Source, rows: int, bad: list[BadRow]) -> None:
-        if not rows:
+    def _leave(self, number: int, way: str, detail: str) -> None:
+        self._gone[number] = (way, detail)
+        row = msgspec.json.decode(self._spool.line(number), type=Conversation)
+        self._contents.add(row, times=-1)
+        found = {name: score for name, score in (row.scores or {}).items() if name in SCORES}
+        self._quality.drop(row.source, found)
+
+
+def expected_rows(sources: Iterable[Source]) -> int | None:
+    """Return how many rows sources will give, where their lines tell; None where they do not."""
+    paths = [source.path for source in sources]
+    told = all(path.suffix == ".jsonl" and path.is_file() for path in paths)
+    return len(Rows(paths)) if told else None
+
+
+class _Labelled(msgspec.Struct):
+    gold: Any = None
+
+
+class _Bad:
+    """Counts a source's rows and those of them that are bad."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._exits: Counter[str] = Counter()
+        self._first = ""
+
+    def add(self, entry: Entry) -> None:
+        self._rows += 1
+        if entry.bad:
+            self._exits[entry.exit] += 1
+            self._first = self._first or entry.detail
+
+    def check(self, source: Source, max_bad_rate: float) -> None:
+        """Check that a source has rows, and few bad ones."""
+        if not self._rows:
             raise SourceError(
                 f"{source.path}: holds no rows. Give it rows, or set "
                 f"params.ingest.sources.{source.name}.enabled to false."
             )
-        if len(bad) > self._max_bad_rate * rows:
-            exits = sorted(Counter(row.exit for row in bad).items())
-            listed = ", ".join(f"{count} {name}" for name, count in exits)
+        if self._exits.total() > max_bad_rate * self._rows:
+            listed = ", ".join(f"{count} {name}" for name, count in sorted(self._exits.items()))
             raise SourceError(
-                f"{source.path}: {len(bad)} of {rows} rows are bad ({listed}), more than "
-                f"params.ingest.max_bad_rate {self._max_bad_rate} allows; the first is line "
-                f"{bad[0].line}: {bad[0].problem}. Mend the file, or raise the rate."
+                f"{source.path}: {self._exits.total()} of {self._rows} rows are bad ({listed}), "
+                f"more than params.ingest.max_bad_rate {max_bad_rate} allows; the first: "
+                f"{self._first}. Mend the file, or raise the rate."
             )
 
 
-def _messages(line: int, raw: Sequence[RawMessage]) -> list[Message] | BadRow:
-    """Return the messages with normalised text, or why they are no conversation to learn from."""
-    messages: list[Message] = []
-    for number, message in enumerate(raw):
-        where = f"$.messages[{number}]"
-        role = _ROLES.get(message.role)
-        if role is None:
-            # Anything but a plain word may be what somebody wrote.
-            got = repr(message.role) if _ROLE_WORD.fullmatch(message.role) else "…"
-            problem = f"expected role system|user|assistant, got {got} at {where}.role"
-            return BadRow(line, "unknown_role", problem)
-        content = records.normalise_text(message.content)
-        if not content.strip():
-            return BadRow(line, "empty", f"no text at {where}.content")
-        messages.append(Message(role, content, message.strategy))
-    roles = [message.role for message in messages]
-    if "user" not in roles or "assistant" not in roles[roles.index("user") :]:
-        return BadRow(line, "empty", "no assistant message after a user message at $.messages")
-    return messages
+def _shards(sources: Iterable[Source]) -> Iterator[Sequence[RawRow]]:
+    rows = (row for source in sources for row in data_source.named(source))
+    while shard := list(islice(rows, _SHARD_ROWS)):
+        yield shard

@@ -4,14 +4,16 @@ It does not trust the families: it searches again, with permutations of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from caretune.corpus import families, minhash
+from caretune.corpus.families import Likeness, Search, Views
+from caretune.corpus.rows import Rows
 from caretune.errors import LineageError
-from caretune.records import Conversation
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -33,64 +35,82 @@ class LeakProof(msgspec.Struct, frozen=True):
     worst: Pair
     method: str
     permutations: int
+    band: int
     threshold: float
     found_rate: float
 
 
 def prove(
-    rows: Sequence[Conversation], *, threshold: float, permutations: int, seed: int
+    rows: Rows,
+    family: Mapping[str, str | None],
+    split: Mapping[str, str | None],
+    *,
+    threshold: float,
+    search: Search,
+    seen: Callable[[int], object] = lambda _: None,
 ) -> LeakProof:
     """Return the leak proof of rows that have a family and a split.
 
     Args:
         rows: The rows of all splits.
+        family: Row id -> family.
+        split: Row id -> split.
         threshold: Similarity (0..1) from which rows count as near-duplicates.
-        permutations: MinHash permutations.
-        seed: Chooses the permutations, others than those that found the families.
+        search: How near-duplicates are looked for, with other permutations than the families were.
+        seen: Told how many rows more are done.
 
     Raises:
         LineageError: A row has no family or no split.
     """
-    homes: defaultdict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        if row.family is None or row.split is None:
-            raise LineageError(f"row {row.id}: has no family or no split, so no leak can be seen")
-        homes[row.family].add(row.split)
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for name, own in family.items():
+        placed = split.get(name)
+        if own is None or placed is None:
+            raise LineageError(f"row {name}: has no family or no split, so no leak can be seen")
+        splits[own].add(placed)
+    found = families.views(rows, search, seen)
     return LeakProof(
-        families_shared=sum(len(splits) > 1 for splits in homes.values()),
-        worst=_worst(rows, permutations, f"leak {seed}"),
+        families_shared=sum(len(names) > 1 for names in splits.values()),
+        worst=_worst(rows, found, [str(split[name]) for name in found.ids], search),
         method=(
             "Jaccard of word 3-grams over all words and over the client's words; exact for each "
-            f"candidate of MinHash in bands of {families.BAND}"
+            f"candidate of MinHash in bands of {search.band}"
         ),
-        permutations=permutations,
+        permutations=search.permutations,
+        band=search.band,
         threshold=threshold,
-        found_rate=round(minhash.found_rate(threshold, permutations, families.BAND), 6),
+        found_rate=round(minhash.found_rate(threshold, search.permutations, search.band), 6),
     )
 
 
-def _worst(rows: Sequence[Conversation], permutations: int, label: str) -> Pair:
-    compared = families.views(rows)
-    for view in compared:
-        first = view.rows[0]
-        other = next((row for row in view.rows if row.split != first.split), None)
-        if other is not None:
-            return _pair(1.0, first, other)
-    home = np.array([str(view.rows[0].split) for view in compared])
-    signed = minhash.signatures((view.grams for view in compared), permutations, label)
-    best, found, checked = 0.0, Pair(0.0, [], []), set()
-    for pairs in minhash.candidates(signed, families.BAND):
-        crossing = home[pairs.first] != home[pairs.second]
-        likely = crossing & (pairs.estimate >= best - minhash.slack(permutations))
-        for pair in zip(pairs.first[likely].tolist(), pairs.second[likely].tolist(), strict=True):
-            if pair in checked:
-                continue
-            checked.add(pair)
-            one, two = compared[pair[0]], compared[pair[1]]
-            if (like := families.likeness(one, two)) > best:
-                best, found = like, _pair(like, one.rows[0], two.rows[0])
-    return found
+def _worst(rows: Rows, found: Views, splits: list[str], search: Search) -> Pair:
+    home = np.array(splits)[found.row]
+    if equal := _equal(found, home):
+        return _pair(1.0, equal, found, splits)
+
+    likeness, checked = Likeness(rows, found), set()
+    best, worst = 0.0, Pair(0.0, [], [])
+    for pairs in minhash.candidates(found.signed, search.band, home.__getitem__):
+        for at in np.argsort(-pairs.estimate, kind="stable").tolist():
+            if pairs.estimate[at] < minhash.least_estimate(best, search.permutations):
+                break
+            pair = int(pairs.first[at]), int(pairs.second[at])
+            if pair not in checked:
+                checked.add(pair)
+                if (like := likeness.of(*pair)) > best:
+                    best, worst = like, _pair(like, pair, found, splits)
+    return worst
 
 
-def _pair(similarity: float, one: Conversation, two: Conversation) -> Pair:
-    return Pair(round(similarity, 6), [one.id, two.id], [str(one.split), str(two.split)])
+def _equal(found: Views, home: NDArray[np.str_]) -> tuple[int, int] | None:
+    """Return two views of the same words in different splits."""
+    order = np.argsort(found.name, kind="stable")
+    one, two = order[:-1], order[1:]
+    same = (found.name[one] == found.name[two]) & (home[one] != home[two])
+    at = np.flatnonzero(same)
+    return (int(one[at[0]]), int(two[at[0]])) if len(at) else None
+
+
+def _pair(similarity: float, views: tuple[int, int], found: Views, splits: list[str]) -> Pair:
+    at = [int(found.row[view]) for view in views]
+    return Pair(round(similarity, 6), [found.ids[n] for n in at], [splits[n] for n in at])

@@ -3,24 +3,25 @@
 Signatures after Broder, "On the resemblance and containment of documents" (1997), with the linear
 permutations a * x + b modulo 2**32, a odd (Bohman, Cooper and Frieze, "Min-wise independent linear
 permutations", 2000); bands after Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4.
+Of each minimum the low 16 bits are kept: two unlike minima agree by chance once in 65,536.
 """
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio, odd
-_PAIRS_AT_ONCE = 1 << 15  # two gathered signatures of 128 permutations: 32 MiB
+_PAIRS_AT_ONCE = 1 << 15  # two gathered signatures of 128 permutations: 16 MiB
 
 
 class Pairs(NamedTuple):
-    """Candidate pairs as parallel arrays `(pairs,)`; a pair may come again from another band.
+    """Candidate pairs as parallel arrays `(pairs,)`, the smaller position first.
 
-    `estimate` is the share of agreeing permutations: 1.0 = most likely equal, 0.0 = disjoint.
+    A pair may come again from another band. `estimate` is the share of agreeing permutations: 1.0 =
+    most likely equal, 0.0 = disjoint.
     """
 
     first: NDArray[np.int64]
@@ -28,24 +29,30 @@ class Pairs(NamedTuple):
     estimate: NDArray[np.float64]
 
 
-def signatures(
-    sets: Iterable[NDArray[np.uint64]], permutations: int, label: str
-) -> NDArray[np.uint32]:
-    """Return one signature a set of hashes, `(sets, permutations)`; the label is the seed.
+class Permutations:
+    """Random permutations of 32-bit hashes.
 
-    Only the low 32 bits of a hash count. No set may be empty.
+    Args:
+        count: How many.
+        label: The seed.
     """
-    drawn = np.frombuffer(hashlib.shake_256(label.encode()).digest(8 * permutations), "<u4")
-    factor, shift = drawn[:permutations] | np.uint32(1), drawn[permutations:]
-    signed = [  # (items, permutations) -> (permutations,)
-        (items.astype(np.uint32)[:, None] * factor + shift).min(axis=0) for items in sets
-    ]
-    return np.array(signed, dtype=np.uint32).reshape(-1, permutations)
+
+    def __init__(self, count: int, label: str) -> None:
+        self.count = count
+        drawn = np.frombuffer(hashlib.shake_256(label.encode()).digest(8 * count), "<u4")
+        self._factor, self._shift = drawn[:count] | np.uint32(1), drawn[count:]
+
+    def sign(self, items: NDArray[np.uint32]) -> NDArray[np.uint16]:
+        """Return the signature of a set that is not empty: `(items,) -> (permutations,)`."""
+        permuted = items[:, None] * self._factor  # (items, permutations)
+        permuted += self._shift
+        least: NDArray[np.uint16] = permuted.min(axis=0).astype(np.uint16)
+        return least
 
 
-def slack(permutations: int) -> float:
-    """Return four standard errors of an estimate at its most uncertain, 4 * sqrt(0.25 / n)."""
-    return 2.0 / math.sqrt(permutations)
+def least_estimate(similarity: float, permutations: int) -> float:
+    """Return the estimate that 99.4 % of pairs of this similarity reach: 2.5 standard errors less."""
+    return similarity - 2.5 * math.sqrt(similarity * (1.0 - similarity) / permutations)
 
 
 def found_rate(similarity: float, permutations: int, band: int) -> float:
@@ -54,31 +61,63 @@ def found_rate(similarity: float, permutations: int, band: int) -> float:
     return 1.0 - math.pow(1.0 - math.pow(similarity, band), bands)
 
 
-def candidates(signed: NDArray[np.uint32], band: int) -> Iterator[Pairs]:
-    """Yield the pairs that agree on all permutations of at least one band.
+def candidates(
+    signed: NDArray[np.uint16],
+    band: int,
+    group: Callable[[NDArray[np.int64]], NDArray[Any]],
+) -> Iterator[Pairs]:
+    """Yield the pairs of unlike groups that agree on all permutations of at least one band.
 
     Args:
         signed: Signatures `(sets, permutations)`.
-        band: Permutations a band; more give fewer candidates and miss more (see `found_rate`).
+        band: Permutations a band, at most 4; more give fewer candidates and miss more (`found_rate`).
+        group: Tells the groups of some positions as they are by now. Pairs within a group are passed
+            over without a look at each; groups may be joined between two pairs, never divided.
     """
     for start in range(0, signed.shape[1] - band + 1, band):
         key = np.zeros(len(signed), dtype=np.uint64)
         for column in range(start, start + band):
-            key = (key ^ signed[:, column]) * _MIX
-        for first, second in _equal(key):
+            key = (key << np.uint64(16)) | signed[:, column]
+        for first, second in _equal(key, group):
             for at in range(0, len(first), _PAIRS_AT_ONCE):
-                one, two = first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]
-                yield Pairs(one, two, (signed[one] == signed[two]).mean(axis=1))
+                some, others = first[at : at + _PAIRS_AT_ONCE], second[at : at + _PAIRS_AT_ONCE]
+                same = np.packbits(signed[some] == signed[others], axis=1)
+                agreeing = np.bitwise_count(same).sum(axis=1) / signed.shape[1]
+                yield Pairs(np.minimum(some, others), np.maximum(some, others), agreeing)
 
 
-def _equal(key: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield all pairs of positions with equal keys, each pair once, the smaller position first."""
-    order = np.argsort(key, kind="stable")
-    ranked = key[order]
-    at = np.arange(len(key))
-    for distance in range(1, len(key)):
-        at = at[at + distance < len(key)]
-        at = at[ranked[at] == ranked[at + distance]]
-        if not len(at):
-            return
-        yield order[at], order[at + distance]
+def _equal(
+    key: NDArray[np.uint64], group: Callable[[NDArray[np.int64]], NDArray[Any]]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield all pairs of positions with equal keys and unlike groups, each pair once.
+
+    Every position has a partner that moves on, past a whole run of its own group at once: of 10,000
+    rows that are one family, 10,000 pairs are looked at and not 50 million.
+    """
+    order = np.argsort(key)
+    key = key[order]
+    one = np.flatnonzero(key[1:] == key[:-1])
+    two = one + 1
+    ends, steps = two, 0
+    while len(one):
+        steps += 1
+        if steps.bit_count() == 1:  # seldom: old runs are shorter, never wrong
+            ends = _run_ends(key, group(order))
+        alike = group(order[one]) == group(order[two])
+        two[alike] = ends[two[alike]]
+        inside = two < len(key)
+        inside[inside] = key[one[inside]] == key[two[inside]]
+        one, two = one[inside], two[inside]
+        unlike = group(order[one]) != group(order[two])
+        if unlike.any():
+            yield order[one[unlike]], order[two[unlike]]
+        two = two + unlike
+        inside = two < len(key)
+        one, two = one[inside], two[inside]
+
+
+def _run_ends(key: NDArray[np.uint64], groups: NDArray[Any]) -> NDArray[np.int64]:
+    """Return, for each position, where the next key or group begins."""
+    begins = np.flatnonzero((key[1:] != key[:-1]) | (groups[1:] != groups[:-1])) + 1
+    begins = np.append(begins, len(key))
+    return begins[np.searchsorted(begins, np.arange(len(key)), side="right")]

@@ -7,11 +7,11 @@ is still risk; each assistant turn is read against what it answers.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from caretune import records
 from caretune.lineage import digest, ledger
 from caretune.records import Conversation, Crisis, FilterLabels
 from caretune.safety.chain import Chain
@@ -19,6 +19,7 @@ from caretune.safety.decision import Decision
 from caretune.safety.taxonomy import Severity, severity_rank
 
 _STAGE = "safety-label"
+_COUNTED = ("rows", "domains", "filter_severity", "bias", "inappropriate", "pii")
 
 
 class Labelled(NamedTuple):
@@ -28,28 +29,74 @@ class Labelled(NamedTuple):
     exit: Literal["", "unsafe_reply"]
 
 
-class Sample(NamedTuple):
-    """The children that enter training, and those that do not."""
+@dataclass
+class Tally:
+    """Counts labelled rows; one for each shard, merged in the end."""
 
-    taken: list[Conversation]
-    left: list[Conversation]
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """`(figure, word)`."""
+    gold_filter: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """`(gold severity, the filters')` of the rows that have gold."""
+    ranks: dict[str, int] = field(default_factory=dict)
+    """Row id -> rank of the filters' severity, of the train rows that are scored."""
+    children: list[tuple[str, str]] = field(default_factory=list)
+    """`(parent, child)`."""
+
+    def add(self, row: Conversation) -> None:
+        """Count one labelled row that stays."""
+        found = row.filter
+        severity = found.crisis.severity if found is not None else str(Severity.UNSCORED)
+        self._count("rows", row.split or "unlabelled")
+        self._count("domains", row.domain or "unknown")
+        self._count("filter_severity", severity)
+        if row.split == "train" and severity != Severity.UNSCORED:
+            self.ranks[row.id] = severity_rank(severity)
+        if row.parent is not None:
+            self.children.append((row.parent, row.id))
+        if found is None:
+            return
+        if row.gold is not None and row.gold.crisis is not None:
+            self.gold_filter[row.gold.crisis.severity, severity] += 1
+        for name, words in (
+            ("bias", found.bias),
+            ("inappropriate", found.inappropriate),
+            ("pii", list(found.pii)),
+            ("toxic", ["toxic"] if found.toxic else []),
+        ):
+            for word in words:
+                self._count(name, word)
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another tally counted."""
+        self.counts.update(other.counts)
+        self.gold_filter.update(other.gold_filter)
+        self.ranks.update(other.ranks)
+        self.children += other.children
+
+    def of(self, figure: str) -> dict[str, int]:
+        """Return word -> count of one figure."""
+        return {word: n for (name, word), n in sorted(self.counts.items()) if name == figure}
+
+    def _count(self, figure: str, word: str) -> None:
+        self.counts[figure, word] += 1
 
 
-def sample(children: Sequence[Conversation], rate: float, seed: int) -> Sample:
-    """Take floor(rate * n) children, those with the lowest sha256(seed, id), in their given order.
+def sample(children: Iterable[Conversation], rate: float, seed: int) -> frozenset[str]:
+    """Return the ids of about rate * n children, those lowest in sha256(seed, id); twins as one.
+
+    Counterfactual twins are ranked by the name of their pair, so that both enter or none: where the
+    cut falls between them both stay out.
 
     Args:
-        children: Augmented rows.
+        children: All augmented rows.
         rate: 0.0 = none, 1.0 = all.
         seed: Seed of the rank; a child's rank does not depend on the other children.
     """
-    ids = (child.id for child in children)
-    ranked = sorted(ids, key=lambda name: digest.sha256_value([seed, name]))
-    taken = set(ranked[: int(rate * len(ranked))])
-    return Sample(
-        [child for child in children if child.id in taken],
-        [child for child in children if child.id not in taken],
-    )
+    named = [(child.operation.pair if child.operation else None, child.id) for child in children]
+    ranked = sorted((digest.sha256_value([seed, pair or own]), own) for pair, own in named)
+    count = int(rate * len(ranked))
+    cut = ranked[count][0] if count < len(ranked) else ""
+    return frozenset(own for rank, own in ranked[:count] if rank != cut)
 
 
 def label(
@@ -78,44 +125,34 @@ def label(
     return Labelled(labelled, "unsafe_reply" if dropped else "")
 
 
-def edges(labelled: Iterable[Labelled], left: Iterable[Conversation]) -> list[ledger.Edge]:
-    """Return the ledger: a row stays itself, or leaves as not_sampled or unsafe_reply."""
-    ways = [*((row.id, way) for row, way in labelled), *((row.id, "not_sampled") for row in left)]
-    return [ledger.Edge(_STAGE, name, to="" if way else name, exit=way) for name, way in ways]
+def edge(name: str, way: str) -> ledger.Edge:
+    """Return a row's line in the ledger: it stays itself, or leaves by `way`."""
+    return ledger.Edge(_STAGE, name, to="" if way else name, exit=way)
 
 
-def figures(labelled: Sequence[Labelled], left: Sequence[Conversation]) -> dict[str, Any]:
-    """Return the report: rows and exits by split, and how far the labels agree.
+def figures(tally: Tally) -> dict[str, Any]:
+    """Return the report: rows by split, what the filters say, and how far the labels agree.
 
     `gold_filter` counts rows by gold severity and the filters'. `agreement_rate` (1.0 = the same
     severity on every row) leaves out unscored rows, which `unscored` counts. `children_milder_rate`
     (0.0 = none) is the share of children whose filter severity is below that of their parent.
     """
-    rows = [row for row, left_by in labelled if not left_by]
-    both = [
-        (row.gold.crisis.severity, row.filter.crisis.severity)
-        for row in rows
-        if row.gold is not None and row.gold.crisis is not None and row.filter is not None
-    ]
-    labels = [row.filter for row in rows if row.filter is not None]
-    scored = [pair for pair in both if Severity.UNSCORED not in pair]
+    scored = {pair: n for pair, n in tally.gold_filter.items() if Severity.UNSCORED not in pair}
+    steps = Counter[int]()
+    for (gold, found), n in scored.items():
+        steps[abs(severity_rank(gold) - severity_rank(found))] += n
+    table: dict[str, dict[str, int]] = {}
+    for (gold, found), n in sorted(tally.gold_filter.items()):
+        table.setdefault(gold, {})[found] = n
     return {
-        "rows": records.count(row.split for row in rows),
-        "exits": {**Counter(way for _, way in labelled if way), "not_sampled": len(left)},
-        "domains": records.count((row.domain for row in rows), "unknown"),
-        "gold_filter": records.cross_count(both),
-        "n": len(scored),
-        "unscored": len(both) - len(scored),
-        "agreement_rate": _rate(gold == found for gold, found in scored),
-        "within_one_step_rate": _rate(
-            abs(severity_rank(gold) - severity_rank(found)) <= 1 for gold, found in scored
-        ),
-        "filter_severity": Counter(map(_severity, rows)),
-        "bias": Counter(kind for found in labels for kind in found.bias),
-        "inappropriate": Counter(kind for found in labels for kind in found.inappropriate),
-        "pii": Counter(kind for found in labels for kind in found.pii),
-        "toxic": sum(found.toxic for found in labels),
-        **_kinship(rows),
+        **{name: tally.of(name) for name in _COUNTED},
+        "toxic": sum(tally.of("toxic").values()),
+        "gold_filter": table,
+        "n": steps.total(),
+        "unscored": tally.gold_filter.total() - steps.total(),
+        "agreement_rate": _rate(steps[0], steps.total()),
+        "within_one_step_rate": _rate(steps[0] + steps[1], steps.total()),
+        **_kinship(tally),
     }
 
 
@@ -134,25 +171,17 @@ def _labels(client: Decision, replies: Sequence[Decision], bundle: str) -> Filte
     )
 
 
-def _kinship(rows: Sequence[Conversation]) -> dict[str, Any]:
+def _kinship(tally: Tally) -> dict[str, Any]:
     """Compare the filters' severity of each child with that of its parent, where both are scored."""
-    ranks = {
-        row.id: severity_rank(_severity(row)) for row in rows if _severity(row) != Severity.UNSCORED
-    }
-    family = [(row.parent, row.id) for row in rows if row.parent is not None]
-    pairs = [(ranks[up], ranks[own]) for up, own in family if up in ranks and own in ranks]
+    ranks = tally.ranks
+    pairs = [(ranks[up], ranks[own]) for up, own in tally.children if up in ranks and own in ranks]
     return {
         "children_compared": len(pairs),
-        "children_same_severity_rate": _rate(before == after for before, after in pairs),
-        "children_milder_rate": _rate(after < before for before, after in pairs),
+        "children_same_severity_rate": _rate(sum(up == own for up, own in pairs), len(pairs)),
+        "children_milder_rate": _rate(sum(own < up for up, own in pairs), len(pairs)),
     }
 
 
-def _severity(row: Conversation) -> str:
-    return row.filter.crisis.severity if row.filter is not None else Severity.UNSCORED
-
-
-def _rate(hits: Iterable[bool]) -> float | None:
+def _rate(hits: int, of: int) -> float | None:
     """Return the share of hits, null where nothing was compared."""
-    found = list(hits)
-    return round(sum(found) / len(found), 4) if found else None
+    return round(hits / of, 4) if of else None

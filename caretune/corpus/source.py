@@ -1,19 +1,38 @@
 """One data source: where it lies, which bytes it must have, which adapter reads it."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from caretune.corpus.sources import chat, concepts, counsel_chat, dialogues
-from caretune.corpus.sources.raw import Rows
+from caretune.corpus.sources import (
+    chat,
+    concepts,
+    counsel_chat,
+    criteria,
+    dialogues,
+    mibot,
+    ontology,
+    personas,
+    physical_activity,
+    transcripts,
+)
+from caretune.corpus.sources.raw import RawConversation, Rows
 from caretune.lineage import digest
+from caretune.records import BadRow
 
 _ADAPTERS: dict[str, Callable[[Path], Rows]] = {
     "dialogues": dialogues.read,
     "concepts": concepts.read,
+    "concept_statements": concepts.read_statements,
     "counsel_chat": counsel_chat.read,
     "chat": chat.read,
+    "mibot": mibot.read,
+    "physical_activity": physical_activity.read,
+    "transcripts": transcripts.read,
+    "ontology": ontology.read,
+    "criteria": criteria.read,
+    "personas": personas.read,
 }
 
 
@@ -31,11 +50,39 @@ class Source(NamedTuple):
     url: str | None
     domains: Mapping[str, str]
     default_domain: str | None
+    weight: float = 1.0
+    """Share of its rows that enter, 0..1."""
+    cap: int | None = None
+    """At most so many of its rows enter; None = no limit."""
+
+
+class RawRow(NamedTuple):
+    """A row as its adapter read it."""
+
+    source: str
+    """Name of its source."""
+    name: str
+    """What the ledger calls it."""
+    line: int
+    row: RawConversation | BadRow
 
 
 def read(source: Source) -> Rows:
     """Yield the source's rows as it tells them, with their line numbers."""
     return _ADAPTERS[source.adapter](source.path)
+
+
+def named(source: Source) -> Iterator[RawRow]:
+    """Yield the source's rows, each under a name of its own.
+
+    The name is `source:line`; where one line gives several rows, the second is `source:line.2`.
+    """
+    before, part = 0, 1
+    for line, row in read(source):
+        part = part + 1 if line == before else 1
+        before = line
+        name = f"{source.name}:{line}" if part == 1 else f"{source.name}:{line}.{part}"
+        yield RawRow(source.name, name, line, row)
 
 
 def check_bytes(source: Source) -> None:

@@ -1,18 +1,24 @@
 """The split: families in an order that only the seed decides, cut at 70, 15 and the rest."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from caretune import records
+from caretune.corpus import expert
+from caretune.corpus.conservation import Graded
+from caretune.corpus.contents import Contents
+from caretune.corpus.expert import Candidate
+from caretune.corpus.rows import Shard
 from caretune.errors import SourceError
 from caretune.lineage import digest
 from caretune.lineage.ledger import Edge
 from caretune.records import Conversation, ExpertExample
+from caretune.safety.taxonomy import Severity
 
 _STAGE = "split"
 SPLITS = ("train", "validation", "test")
@@ -55,60 +61,121 @@ def cut(
     return {name: place[family] for name, family in families.items()}
 
 
-def place(
-    rows: Iterable[Conversation], families: Mapping[str, str], splits: Mapping[str, str]
-) -> list[Conversation]:
-    """Return the rows with their family and split written in."""
-    return [
-        msgspec.structs.replace(row, family=families[row.id], split=splits[row.id]) for row in rows
-    ]
+class Placed(NamedTuple):
+    """A shard of rows after the split."""
+
+    lines: dict[str, list[bytes]]
+    """Split -> its rows, as canonical JSON, without the families of the expert set."""
+    examples: list[ExpertExample]
+    contents: dict[str, Contents]
+    """Split -> what its rows hold."""
+    at_risk: list[Graded]
+    """Rows of a crisis, wherever they went."""
 
 
-def leave(
-    rows: Sequence[Conversation], examples: Sequence[ExpertExample]
-) -> tuple[dict[str, list[Conversation]], list[Edge]]:
-    """Take the families of the expert set out of the splits.
+class Place:
+    """Writes family and split into shards of rows, and takes out what goes to the expert set.
 
-    Returns:
-        The rows left in each split, and an edge a row: to itself, to its expert example, or out by
-        `expert_family` where another row of its family is the example.
+    Args:
+        families: Row id -> family.
+        splits: Row id -> split.
+        drawn: Family -> the row of it that gives an expert example.
+        seed: Chooses the replies of the examples.
     """
-    taken = {example.family for example in examples}
-    example_of = {example.conversation: example.id for example in examples}
-    left: dict[str, list[Conversation]] = {split: [] for split in SPLITS}
-    edges: list[Edge] = []
-    for row in rows:
-        if row.id in example_of:
-            edges.append(Edge(_STAGE, row.id, to=example_of[row.id], detail="expert"))
-        elif row.family in taken:
-            edges.append(Edge(_STAGE, row.id, exit="expert_family", detail=str(row.family)))
+
+    def __init__(
+        self,
+        families: Mapping[str, str],
+        splits: Mapping[str, str],
+        drawn: Mapping[str, str],
+        seed: int,
+    ) -> None:
+        self._families, self._splits, self._drawn, self._seed = families, splits, drawn, seed
+
+    def __call__(self, shard: Shard) -> Placed:
+        """Return what becomes of a shard."""
+        placed = Placed(
+            {name: [] for name in SPLITS}, [], {name: Contents() for name in SPLITS}, []
+        )
+        for row in shard.rows():
+            whole = place(row, self._families, self._splits)
+            severity = records.crisis_severity(row)
+            if severity not in {None, Severity.NONE}:
+                placed.at_risk.append(Graded(row.id, severity))
+            split = str(whole.split)
+            drawn = self._drawn.get(self._families[row.id])
+            if drawn is None:
+                placed.lines[split].append(records.encode(whole) + b"\n")
+                placed.contents[split].add(whole)
+            elif drawn == row.id:
+                placed.examples.append(expert.example(whole, self._seed))
+        return placed
+
+
+def place(
+    row: Conversation, families: Mapping[str, str], splits: Mapping[str, str]
+) -> Conversation:
+    """Return a row with its family and split written in."""
+    return msgspec.structs.replace(row, family=families[row.id], split=splits[row.id])
+
+
+def candidates(
+    shard: Shard, families: Mapping[str, str], splits: Mapping[str, str]
+) -> list[Candidate]:
+    """Return the rows of a shard that could give an expert example."""
+    rows = (place(row, families, splits) for row in shard.rows())
+    found = (expert.candidate(row) for row in rows if row.split != "train")
+    return [one for one in found if one is not None]
+
+
+def edges(
+    families: Mapping[str, str],
+    splits: Mapping[str, str],
+    drawn: Mapping[str, str],
+    examples: Mapping[str, str],
+) -> Iterator[Edge]:
+    """Yield the ledger: a row to itself, to its expert example, or out by `expert_family`.
+
+    Args:
+        families: Row id -> family.
+        splits: Row id -> split.
+        drawn: Family -> the row of it that gives an expert example.
+        examples: Row id -> id of its example.
+    """
+    for name, family in families.items():
+        if family not in drawn:
+            yield Edge(_STAGE, name, to=name, detail=splits[name])
+        elif drawn[family] == name:
+            yield Edge(_STAGE, name, to=examples[name], detail="expert")
         else:
-            edges.append(Edge(_STAGE, row.id, to=row.id, detail=str(row.split)))
-            left[str(row.split)].append(row)
-    return left, edges
+            yield Edge(_STAGE, name, exit="expert_family", detail=family)
 
 
-def figures(rows: Sequence[Conversation]) -> dict[str, Any]:
+def figures(
+    contents: Contents, families: Mapping[str, str], splits: Mapping[str, str], name: str
+) -> dict[str, Any]:
     """Return the rows and families of a split, and its rows by domain and by severity."""
-    families = Counter(row.family for row in rows)
+    sizes = Counter(own for row, own in families.items() if splits.get(row) == name)
+    rows = contents.figures()["rows"]
     return {
-        "rows": len(rows),
-        "families": len(families),
-        "largest_family": max(families.values(), default=0),
-        "domain": records.count(row.domain for row in rows),
-        "severity": records.count(map(records.crisis_severity, rows)),
+        "rows": rows["total"],
+        "families": len(sizes),
+        "largest_family": max(sizes.values(), default=0),
+        "domain": rows["domain"],
+        "severity": rows["severity"],
     }
 
 
-def author_overlap(rows: Iterable[Conversation]) -> float | None:
+def author_overlap(contents: Mapping[str, Contents]) -> float | None:
     """Return the share of held-out rows whose author also wrote in train; None without authors.
 
     1.0 = every one, 0.0 = none. Authors are no link between families; this figure says so.
     """
-    known = [row for row in rows if row.person is not None]
-    trained = {row.person for row in known if row.split == "train"}
-    held_out = [row.person in trained for row in known if row.split != "train"]
-    return sum(held_out) / len(held_out) if held_out else None
+    trained = contents["train"].persons
+    held_out = [contents[name].persons for name in SPLITS if name != "train"]
+    known = sum(count for persons in held_out for count in persons.values())
+    again = sum(n for persons in held_out for person, n in persons.items() if trained[person])
+    return again / known if known else None
 
 
 def _rows(rate: float, total: int) -> int:

@@ -8,19 +8,21 @@ import msgspec
 
 from caretune import records
 from caretune.corpus import leak
+from caretune.corpus.families import Search
 from caretune.corpus.leak import LeakProof
+from caretune.corpus.rows import Rows
 from caretune.errors import GateError
 from caretune.evaluation.result import Item, Metrics
 from caretune.gate import rules
+from caretune.gate.conservation import Row
 from caretune.gate.verdict import RuleResult, binds
 from caretune.lineage import digest
-from caretune.records import Conversation
 from caretune.safety.protocol import SIGNATURES_NEEDED, Protocol
 from caretune.safety.taxonomy import Severity
 
 T = TypeVar("T")
 
-_LEAK_SEED = 1
+_LEAK_LABEL = "leak, seen from the gate"
 _HIGH_RISK = (Severity.HIGH, Severity.IMMINENT)
 
 
@@ -36,16 +38,23 @@ def read(path: Path, kind: type[T]) -> T:
         raise GateError(f"{path}: no evidence here ({error}). Run `dvc repro`.") from None
 
 
-def leak_free(rows: Sequence[Conversation], recorded: LeakProof, limit: float) -> RuleResult:
+def leak_free(files: Rows, rows: Sequence[Row], recorded: LeakProof, limit: float) -> RuleResult:
     """No family in two splits, and the closest pair across splits below the limit.
 
     Args:
-        rows: What is trained and measured on, children included; searched again, with other
+        files: What is trained and measured on, children included; searched again, with other
             permutations than those of the recorded proof. The worse of both findings counts.
+        rows: The same rows, with family and split.
         recorded: The leak proof of the split.
         limit: Similarity, 0..1, that every pair must be below.
     """
-    again = leak.prove(rows, threshold=limit, permutations=recorded.permutations, seed=_LEAK_SEED)
+    again = leak.prove(
+        files,
+        {row.id: row.family for row in rows},
+        {row.id: row.split for row in rows},
+        threshold=limit,
+        search=Search(recorded.permutations, recorded.band, _LEAK_LABEL),
+    )
     worst = max(again.worst, recorded.worst, key=lambda pair: pair.similarity)
     shared = max(again.families_shared, recorded.families_shared)
     detail = f"rows {' and '.join(worst.rows)} of {' and '.join(worst.splits)} are near-duplicates"
@@ -65,7 +74,7 @@ def leak_free(rows: Sequence[Conversation], recorded: LeakProof, limit: float) -
 
 
 def integrity(
-    rows: Sequence[Conversation], metrics: Metrics, filters: str, subjects: Mapping[str, str]
+    rows: Sequence[Row], metrics: Metrics, filters: str, subjects: Mapping[str, str]
 ) -> RuleResult:
     """One filter bundle labelled, measured and is here; and what was measured is what is here.
 
@@ -78,7 +87,7 @@ def integrity(
     faults = [
         f"row {row.id} was labelled by another filter bundle"
         for row in rows
-        if row.filter is None or row.filter.digest != filters
+        if row.filters != filters
     ]
     if metrics.filters != filters:
         faults.append("the replies were judged by another filter bundle")

@@ -57,17 +57,42 @@ def check_source(path: Path, sha256: str, field: str, remedy: str) -> None:
         )
 
 
+def folder_paths(folder: Path) -> dict[str, Path]:
+    """Return relative name -> path of every file below a folder, sorted; {} for no folder.
+
+    Caches of Python and .gitignore files, which tools write, do not count.
+    """
+    names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    kept = {name.as_posix(): names[name] for name in names if _IGNORED.isdisjoint(name.parts)}
+    return dict(sorted(kept.items()))
+
+
+def named_paths(places: Mapping[str, Path]) -> dict[str, Path]:
+    """Return name -> path of all files at some places: `corpus` a file, `split/train.jsonl` in one.
+
+    Args:
+        places: Name -> a file or a folder; one that is not there has no files.
+    """
+    files: dict[str, Path] = {}
+    for name, place in sorted(places.items()):
+        if place.is_file():
+            files[name] = place
+        files |= {f"{name}/{inner}": path for inner, path in folder_paths(place).items()}
+    return files
+
+
+def sha256_files(places: Mapping[str, Path]) -> dict[str, str]:
+    """Return name -> sha256 of all files at some places, named as `named_paths` names them."""
+    return {name: sha256_file(path) for name, path in named_paths(places).items()}
+
+
 def folder_files(folder: Path) -> dict[str, str]:
     """Return relative path -> sha256 of every file below a folder, sorted by path.
 
     Raises:
         LineageError: The folder does not exist or holds no file.
     """
-    files = {
-        path.relative_to(folder).as_posix(): sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and _IGNORED.isdisjoint(path.relative_to(folder).parts)
-    }
+    files = {name: sha256_file(path) for name, path in folder_paths(folder).items()}
     if not files:
         raise LineageError(f"{folder}: no files to hash. Run `dvc repro` or `dvc checkout` first.")
     return files
@@ -78,13 +103,21 @@ def sha256_folder(folder: Path) -> str:
     return sha256_value(folder_files(folder))
 
 
-def first_difference(recorded: Mapping[str, str], found: Mapping[str, str]) -> str | None:
-    """Name the first file that is missing, extra or altered, or None when all agree."""
+def differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """Return name -> what is wrong for every file that is missing, extra or altered, sorted."""
+    faults = {}
     for name in sorted({*recorded, *found}):
         if name not in found:
-            return f"{name} is missing"
-        if name not in recorded:
-            return f"{name} is not in the manifest"
-        if recorded[name] != found[name]:
-            return f"{name} has sha256 {found[name][:12]}, the manifest says {recorded[name][:12]}"
+            faults[name] = "is missing"
+        elif name not in recorded:
+            faults[name] = "is not in the manifest"
+        elif recorded[name] != found[name]:
+            faults[name] = f"has sha256 {found[name][:12]}, the manifest says {recorded[name][:12]}"
+    return faults
+
+
+def first_difference(recorded: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+    """Name the first file that is missing, extra or altered, or None when all agree."""
+    for name, fault in differences(recorded, found).items():
+        return f"{name} {fault}"
     return None

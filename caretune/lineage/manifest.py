@@ -35,6 +35,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: Fingerprint
     files: dict[str, str]
     """Every other file of the release -> sha256."""
+    pipeline: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """Every file between raw data and release -> sha256, such as `split/train.jsonl`; unset in a
+    release of format 1, which did not record them."""
     seal: str = ""
     """sha256 of this manifest with an empty seal, so that no byte of it changes unseen."""
 
@@ -47,6 +50,7 @@ def write(
     ledger: Mapping[str, str],
     digests: Mapping[str, str],
     fingerprint: Fingerprint,
+    pipeline: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Write the manifest of a release whose other files are all in place.
 
@@ -57,21 +61,73 @@ def write(
         ledger: Stage -> Merkle root.
         digests: What made the release; those of its own parts are added here.
         fingerprint: The machine it was made on.
+        pipeline: File between raw data and release -> sha256; None where no pipeline made it.
     """
     files = digest.folder_files(folder)
     files.pop(NAME, None)
     manifest = Manifest(
-        format=1,
+        format=1 if pipeline is None else 2,
         candidate=candidate,
         sources=dict(sources),
         ledger=dict(ledger),
         digests={**digests, **_parts(files)},
         fingerprint=fingerprint,
         files=files,
+        pipeline=msgspec.UNSET if pipeline is None else dict(pipeline),
     )
     manifest = msgspec.structs.replace(manifest, seal=_seal(manifest))
     records.write_json(folder / NAME, manifest)
     return manifest
+
+
+def read(folder: Path) -> Manifest:
+    """Read the manifest of a release and check its seal; the other files are not looked at.
+
+    Raises:
+        LineageError: It is missing, unreadable or altered.
+    """
+    manifest = parse(folder)
+    if is_altered(folder, manifest):
+        raise LineageError(
+            f"{folder / NAME}: altered after it was sealed. Restore it with `dvc checkout` or "
+            f"`dvc repro`."
+        )
+    return manifest
+
+
+def parse(folder: Path) -> Manifest:
+    """Read the manifest of a release, whole or altered: for who tells all that is wrong with it.
+
+    Raises:
+        LineageError: It is missing or not a manifest.
+    """
+    path = folder / NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise LineageError(
+            f"{path}: missing or not a manifest ({error}). Run `dvc checkout` or `dvc repro`."
+        ) from None
+
+
+def is_altered(folder: Path, manifest: Manifest) -> bool:
+    """Tell whether a manifest, as `parse` read it, is not in every byte what was sealed."""
+    sealed = manifest.seal == _seal(manifest)
+    return not sealed or (folder / NAME).read_bytes() != records.pretty(manifest)
+
+
+def faults(manifest: Manifest, found: Mapping[str, str]) -> dict[str, str]:
+    """Return name -> what is wrong with every file or part of a release, sorted; {} = whole.
+
+    Args:
+        manifest: As it was sealed.
+        found: Every file of the release but the manifest -> sha256.
+    """
+    wrong = digest.differences(manifest.files, found)
+    if wrong:
+        return wrong
+    recorded = {name: manifest.digests.get(name, "") for name in (*PARTS, "verdict")}
+    return digest.differences(recorded, _parts(found))
 
 
 def verify(folder: Path) -> Manifest:
@@ -81,26 +137,13 @@ def verify(folder: Path) -> Manifest:
         LineageError: The manifest is missing or unreadable, or names the first file that is
             missing, extra or altered.
     """
-    path = folder / NAME
-    try:
-        written = path.read_bytes()
-        manifest = msgspec.json.decode(written, type=Manifest)
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise LineageError(
-            f"{path}: missing or not a manifest ({error}). Run `dvc checkout` or `dvc repro`."
-        ) from None
-    if manifest.seal != _seal(manifest) or written != records.pretty(manifest):
-        raise LineageError(
-            f"{path}: altered after it was sealed. Restore it with `dvc checkout` or `dvc repro`."
-        )
+    manifest = read(folder)
     found = digest.folder_files(folder)
     found.pop(NAME)
-    fault = digest.first_difference(manifest.files, found)
-    if fault is None:
-        recorded = {name: manifest.digests.get(name, "") for name in (*PARTS, "verdict")}
-        fault = digest.first_difference(recorded, _parts(found))
-    if fault is not None:
-        raise LineageError(f"{folder}: {fault}. Restore it with `dvc checkout` or `dvc repro`.")
+    for name, fault in faults(manifest, found).items():
+        raise LineageError(
+            f"{folder}: {name} {fault}. Restore it with `dvc checkout` or `dvc repro`."
+        )
     return manifest
 
 

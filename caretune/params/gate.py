@@ -31,6 +31,8 @@ class Gate(Section):
     """The level the verdict is for: rehearsal < staging < production."""
     candidate: Literal["moe_lora", "lora"]
     """Adapter that is judged and released."""
+    intended_use: Literal["research", "commercial", "redistribution"]
+    """What the release is for; one row whose licence forbids it stops the gate, at every level."""
     max_cross_split_similarity: PositiveRate
     """Two rows of different splits must be less similar than this (Jaccard of word 3-grams)."""
     min_high_risk_items: Positive

@@ -19,8 +19,10 @@ class Split(Section):
     near_duplicate_similarity: PositiveRate
     """Rows at or above this Jaccard similarity of word 3-grams, over all words or over the client's,
     are one family."""
-    permutations: Annotated[int, Field(ge=16, multiple_of=4)]
+    permutations: Annotated[int, Field(ge=16)]
     """MinHash permutations; more find twins more surely and take longer."""
+    band: Annotated[int, Field(ge=1, le=4)]
+    """Permutations a band: 2 finds fainter likenesses, 3 is far quicker above 100,000 rows."""
     expert_size: Positive
     """Replies wanted in the expert set; at most a third of validation and test families give one."""
     expert_crisis_rate: Rate

@@ -16,10 +16,13 @@ import click
 import structlog
 from _bentoml_sdk import Service
 from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.context import server_context
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.exceptions import BentoMLException
 
-from caretune.service import routes, state
+from caretune.errors import CaretuneError
+from caretune.params import loader
+from caretune.service import release, routes, state
 from caretune.service.metrics import SYSTEM_PATHS, KnownPaths
 
 # `bentoml serve` reads the variable before it imports this module, and keeps what it read.
@@ -30,12 +33,29 @@ web = routes.application()
 
 
 class TemplatedService(Service[Any]):  # type: ignore[misc]  # bentoml has no usable types
-    """A BentoML service whose app sees only the paths of its mounted app and the system's."""
+    """A BentoML service whose app sees only the paths of its mounted app and the system's.
+
+    A revoked release is not built: BentoML asks for the schema as it builds, and has no hook of its own.
+    """
 
     def to_asgi(self, is_main: bool = True) -> KnownPaths:
         """Build BentoML's app and wrap it."""
         mounted = {route.path for app, _, _ in self.mount_apps for route in app.routes}
         return KnownPaths(super().to_asgi(is_main), SYSTEM_PATHS | mounted)
+
+    def schema(self) -> dict[str, Any]:
+        """Return BentoML's description of the service.
+
+        Raises:
+            BentoMLException: It is asked for by `bentoml build`, and the release is revoked.
+        """
+        if server_context.worker_index is None:  # a worker that serves tells it at /v1/release
+            root = Path(self.working_dir)
+            try:
+                release.refuse_revoked(root / loader.load(root / "params.yaml").service.release)
+            except CaretuneError as error:
+                raise BentoMLException(str(error)) from None
+        return dict(super().schema())
 
 
 @bentoml.service(

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from caretune.errors import LineageError
 from caretune.gate import verdict as verdicts
-from caretune.lineage import digest, manifest
+from caretune.lineage import digest, manifest, revocation
+from caretune.lineage.revocation import Watch
 from caretune.records import read_json
 from caretune.safety.chain import Chain
 
@@ -19,6 +21,19 @@ class Release(NamedTuple):
     base_kind: str
     chain: Chain
     notice: str | None
+
+
+def refuse_revoked(folder: Path) -> Watch:
+    """Refuse a release on the list of revoked ones, and return what goes on watching that list.
+
+    Raises:
+        LineageError: The release is revoked, with the reason; or the list cannot be read.
+    """
+    name = digest.sha256_file(folder / manifest.NAME)
+    watch = Watch(revocation.beside(folder), name)
+    if (reason := watch.reason()) is not None:
+        raise LineageError(reason)
+    return watch
 
 
 def load(folder: Path, level: str) -> Release:

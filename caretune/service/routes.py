@@ -121,6 +121,8 @@ async def _release(_request: Request, state: State) -> Response:
     if state.desk is None:
         return _json({"ready": False, "reason": state.reason})
     said = release.description(state.desk.release)
+    if (reason := state.refusal()) is not None:
+        return _json(said | {"ready": False, "reason": reason})
     if not await state.desk.works():
         said |= {"ready": False, "reason": judge.FAILING}
     return _json(said)
@@ -128,12 +130,14 @@ async def _release(_request: Request, state: State) -> Response:
 
 async def _models(_request: Request, state: State) -> Response:
     model = {"id": openai_api.MODEL, "object": "model", "created": 0, "owned_by": "caretune"}
-    return _json({"object": "list", "data": [] if state.desk is None else [model]})
+    served = state.desk is not None and state.refusal() is None
+    return _json({"object": "list", "data": [model] if served else []})
 
 
 def _desk(state: State) -> Desk:
-    if state.desk is None:
-        raise RequestError(503, f"not ready: {state.reason}", "server_error", "not_ready")
+    reason = state.refusal()
+    if state.desk is None or reason is not None:
+        raise RequestError(503, f"not ready: {reason}", "server_error", "not_ready")
     return state.desk
 
 

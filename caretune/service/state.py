@@ -6,6 +6,7 @@ from typing import NamedTuple
 import structlog
 
 from caretune.errors import CaretuneError
+from caretune.lineage.revocation import Watch
 from caretune.params import loader
 from caretune.service import engine, release
 from caretune.service.journal import Journal
@@ -15,17 +16,25 @@ log = structlog.get_logger()
 
 
 class State(NamedTuple):
-    """`desk` is None exactly where `reason` is a sentence; then nothing is answered."""
+    """`desk` is None exactly where `reason` is a sentence; then nothing is answered.
+
+    `watch` tells of a revocation while the release is served; then nothing is answered either.
+    """
 
     desk: Desk | None
     reason: str | None = None
     max_turns: int = 0
     max_body_bytes: int = 0
     timeout_s: float = 30.0
+    watch: Watch | None = None
+
+    def refusal(self) -> str | None:
+        """Return why nothing is answered, or None; the list of revoked releases is asked each time."""
+        return self.reason if self.watch is None else self.watch.reason()
 
     async def ready(self) -> bool:
-        """Tell whether there is a release, and its filters judge."""
-        return self.desk is not None and await self.desk.works()
+        """Tell whether there is a release, it is not revoked, and its filters judge."""
+        return self.desk is not None and self.refusal() is None and await self.desk.works()
 
 
 def load(root: Path) -> State:
@@ -36,6 +45,7 @@ def load(root: Path) -> State:
     try:
         p = loader.load(root / "params.yaml").service
         folder = root / p.release
+        watch = release.refuse_revoked(folder)
         held = release.load(folder, p.level)
         generate = engine.load(folder, p.threads)
         journal = Journal(None if p.events is None else root / p.events)
@@ -47,7 +57,7 @@ def load(root: Path) -> State:
         log.exception("fault")
         return _not_ready(f"a fault of the service while loading ({type(error).__name__}), logged")
     log.info("release_loaded", release=held.digest, candidate=held.candidate, notice=held.notice)
-    return State(desk, None, p.max_turns, p.max_body_bytes, p.timeout_s)
+    return State(desk, None, p.max_turns, p.max_body_bytes, p.timeout_s, watch)
 
 
 def _not_ready(reason: str) -> State:

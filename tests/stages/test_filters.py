@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from caretune import records
+from caretune.corpus.sources import dialogues
 from caretune.errors import FilterError, RecordError, SourceError
+from caretune.lineage import identity, suppression
+from caretune.lineage.suppression import Entry
+from caretune.records import Message
 from caretune.safety.chain import Chain
 from stages import filters
 
@@ -30,11 +35,13 @@ def run(messages, tmp_path):
     """Run the stage with two folds."""
     params = (_ROOT / "params.yaml").read_text().replace("  folds: 5\n", "  folds: 2\n", 1)
     (tmp_path / "params.yaml").write_text(params)
+    (tmp_path / "suppressed.jsonl").touch()
 
     def call(out="out", patterns=_ROOT / "caretune/safety/patterns"):
         filters.main(
             messages=messages,
             patterns=patterns,
+            suppressed=tmp_path / "suppressed.jsonl",
             out=tmp_path / out,
             metrics=tmp_path / f"{out}.json",
             params=tmp_path / "params.yaml",
@@ -121,3 +128,61 @@ def test_a_missing_pattern_file_is_named(run, tmp_path):
     with pytest.raises(FilterError, match="no such pattern file"):
         run(patterns=tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def taught(run, tmp_path, monkeypatch):
+    """Return what the stage would learn from, with these entries on the list; nothing is trained."""
+    found = []
+
+    def stop(rows, *_):
+        found.append(rows)
+        raise FilterError("enough")
+
+    monkeypatch.setattr(filters.training, "train", stop)
+
+    def call(*entries):
+        for entry in entries:
+            suppression.add(tmp_path / "suppressed.jsonl", entry)
+        with pytest.raises(FilterError, match="enough"):
+            run()
+        return found[-1]
+
+    return call
+
+
+def test_nothing_is_learnt_from_a_suppressed_dialogue(taught, messages):
+    """Its id is that of the door; neither the client's words nor the replies teach."""
+    path = messages / "dialogues.jsonl"
+    (_, raw), *_ = dialogues.read(path)
+    said = [Message(m.role, records.normalise_text(m.content)) for m in raw.messages]
+    before = taught()
+    after = taught(Entry("row", identity.content_id("dialogues", said)))
+    client = " ".join(message.content for message in said if message.role == "user")
+    assert client in {example.text for example in before}
+    texts = {example.text for example in after}
+    assert texts.isdisjoint({client, *(m.content for m in said)})
+    assert len(after) < len(before)
+
+
+def test_nothing_is_learnt_from_a_suppressed_message(taught, messages):
+    """A message is a conversation of one turn, its source the name of its file."""
+    row = json.loads((messages / "messages_crisis_2.jsonl").read_text().splitlines()[0])
+    said = Message(row["role"], records.normalise_text(row["text"]))
+    before = taught()
+    after = taught(Entry("row", identity.content_id("messages_crisis_2", [said])))
+    assert len(before) - len(after) == 1
+    assert row["text"] not in {example.text for example in after}
+
+
+def test_nothing_is_learnt_from_a_suppressed_source(taught):
+    """All dialogues at once; the messages stay."""
+    tasks = {example.task for example in taught(Entry("source", "dialogues"))}
+    assert "dialogue" not in tasks
+    assert {"crisis", "pii"} <= tasks
+
+
+def test_the_file_of_the_dialogues_is_the_source_of_that_name():
+    """Else a row would have one id at the door and another here."""
+    sources = YAML(typ="safe").load(_ROOT / "params.yaml")["ingest"]["sources"]
+    assert sources["dialogues"]["path"] == "data/raw/dialogues.jsonl"

@@ -32,7 +32,11 @@ def released(project, judge):
             "evaluation": reports / "evaluation",
             "ledger": data / "ledger",
             "raw": raw,
+            "corpus": data / "corpus.jsonl",
             "split": data / "split",
+            "augmented": data / "augmented.jsonl",
+            "labelled": data / "labelled",
+            "figures": reports / "data",
             "filters": models / "filters",
             "base": models / "base",
             "adapters": models / "adapter",
@@ -70,6 +74,13 @@ def test_the_manifest_names_all_that_made_the_release(project, released):
     assert found.digests["params"] == digest.sha256_file(project / "params.yaml")
     assert found.sources["dialogues.jsonl"] == digest.sha256_file(project / "raw/dialogues.jsonl")
     assert set(found.ledger) == {"ingest", "split", "augment", "safety_label"}
+    assert found.format == 2
+    assert found.pipeline["corpus"] == digest.sha256_file(project / "data/corpus.jsonl")
+    places = {name.partition("/")[0] for name in found.pipeline}
+    assert places == {
+        "adapters", "augmented", "base", "corpus", "evaluation", "figures", "filters", "labelled",
+        "ledger", "split", "verdict",
+    }  # fmt: skip
     edges = ledger.read(project / "data/ledger/split.jsonl")
     assert found.ledger["split"] == ledger.summarise(edges).root
     assert str(project) not in (out / "manifest.json").read_text()

@@ -3,11 +3,12 @@
 Eight types (the seven of the taxonomy and acute grief) at four difficulties. A calm parent lends
 its first exchange, so that the client, their life and their way of writing come from there; a
 parent at moderate risk or above lends its topic only. The scenario's authors set the gold labels,
-and a cell below the parent's severity is never chosen.
+and a cell below the parent's severity is never chosen. Difficulties come up by their weights.
 """
 
 import random
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -21,20 +22,28 @@ _ACUTE = ("hard", "crisis")
 _SENTENCE_START = re.compile(r"^[a-z]|(?<=[.!?] )[a-z]")
 
 
-def draft(parent: Conversation, generator: random.Random) -> Draft | None:
-    """Write a scenario at or above the parent's severity; None where turns do not alternate."""
+def draft(parent: Conversation, generator: random.Random, mix: Mapping[str, float]) -> Draft | None:
+    """Write a scenario at or above the parent's severity.
+
+    None where the turns do not alternate, or where no cell grave enough has a weight.
+
+    Args:
+        parent: The row.
+        generator: Draws cell and lines.
+        mix: Difficulty (routine, moderate, hard, crisis) -> its weight among cells; 0.0 = never.
+    """
     told = cut(parent)
-    if not told:
-        return None
     lines, floor = table("crisis_scenarios"), severity(parent)
     scenarios = lines["scenarios"]
     possible = [
         (kind, level)
         for kind in sorted(scenarios)
         for level in _LEVELS
-        if severity_rank(scenarios[kind][level]["gold"]["severity"]) >= floor
+        if mix[level] > 0 and severity_rank(scenarios[kind][level]["gold"]["severity"]) >= floor
     ]
-    kind, level = generator.choice(possible)
+    if not told or not possible:
+        return None
+    [(kind, level)] = generator.choices(possible, [mix[level] for _, level in possible])
     if calm(parent):
         lent, openings = told[:1], lines["bridge"]["dialogue" if len(told) > 1 else "question"]
     else:

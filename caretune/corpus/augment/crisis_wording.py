@@ -8,8 +8,9 @@ teach the model a milder crisis than the one that was written.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-from caretune.records import Conversation, Message, crisis_severity
+from caretune.records import Conversation, Message, Role, crisis_severity
 from caretune.safety.taxonomy import Severity
 
 # Word starts after the C-SSRS ladder, the seven crisis types and VERA-MH's coded speech.
@@ -19,16 +20,21 @@ _CRISIS = (
     r"|disappear|burden|better off|not (?:be|wake|exist)|no point|no way out|hopeless|worthless"
     r"|goodbye|weapon|gun|knife|blade|razor|rope|hang(?:ing)? my|jump|drown|pills?\b|tablets?\b|poison"
     r"|bleed|blood|wound|abus|threat|strangl|stab|shoot|shot\b|voices?\b|command|relaps|detox|purg"
-    r"|vomit|ambulance|emergency|crisis|hotline|samaritans|(?:un)?safe|988|999|911|112|116 123"
+    r"|vomit|ambulance|emergency|crisis|hotline|samaritans|(?:un)?safe"
 )
+_LINES = r"988|999|911|112|116 123"
 _GRAVE = (
     r"alone\b|anymore|attack|bye|drank|drink|drug|drunk|escape|everyone would|exist|final|forever"
     r"|harm|hate myself|hear|hits?\b|hospital|hurt|last time|life\b|live\b|meds?\b|medic|numb|order"
     r"|pain|panic|peace|plan|police|punch|punish|scream|sleep|smash|stash|suffer|the end|tonight"
     r"|trapped|using|violen|wake|watch|without me"
 )
-_CORE = re.compile(rf"\b(?:{_CRISIS})", re.IGNORECASE)
-_BROAD = re.compile(rf"\b(?:{_CRISIS}|{_GRAVE})", re.IGNORECASE)
+_CORE = re.compile(rf"\b(?:{_CRISIS}|{_LINES})", re.IGNORECASE)
+_BROAD = re.compile(rf"\b(?:{_CRISIS}|{_LINES}|{_GRAVE})", re.IGNORECASE)
+_SPOKEN = re.compile(
+    rf"\b(?:{_CRISIS})|(?<![\d+])(?<!\d[\s.()-])(?<!\d[\s.()-]{{2}})(?:{_LINES})(?![\s.()-]{{0,2}}\d)",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[.!?…])(?=\s)|(?=\n)")
 
 
@@ -42,19 +48,39 @@ def sentences(text: str) -> list[str]:
     return [piece for piece in _SENTENCE.split(text) if piece]
 
 
-def kept(conversation: Conversation) -> list[str]:
-    """Return the user's sentences that a child must repeat to the letter, in order."""
-    risk = pattern(conversation)
-    return [
-        sentence.strip()
-        for message in conversation.messages
-        if message.role == "user"
-        for sentence in sentences(message.content)
-        if risk.search(sentence)
-    ]
+def kept(conversation: Conversation, role: Role = "user") -> tuple[str, ...]:
+    """Return the sentences of a role that a child must repeat to the letter, in order."""
+    texts = (message.content for message in conversation.messages if message.role == role)
+    return _risky(tuple(texts), pattern(conversation))
 
 
-def missing(kept_sentences: Sequence[str], child: Sequence[Message]) -> int:
-    """Count the kept sentences that stand in no user turn of the child."""
-    said = [message.content for message in child if message.role == "user"]
-    return sum(not any(sentence in text for text in said) for sentence in kept_sentences)
+@lru_cache(maxsize=8)
+def _risky(texts: tuple[str, ...], risk: re.Pattern[str]) -> tuple[str, ...]:
+    """Find them once for all children of a row."""
+    return tuple(
+        sentence.strip() for text in texts for sentence in sentences(text) if risk.search(sentence)
+    )
+
+
+def missing(kept_sentences: Sequence[str], child: Sequence[Message], role: Role = "user") -> int:
+    """Count the kept sentences that do not stand, byte for byte and in order, in the child's turns.
+
+    Turns of other roles do not count.
+    """
+    said = "\0".join(message.content for message in child if message.role == role)
+    place, lost = 0, 0
+    for sentence in kept_sentences:
+        found = said.find(sentence, place)
+        if found < 0:
+            lost += 1
+        else:
+            place = found + len(sentence)
+    return lost
+
+
+def words(message: Message) -> list[str]:
+    """Return every crisis word of a turn in order, lines that a person can call included.
+
+    Digits count only as a line's whole number, never as a part of a longer one.
+    """
+    return [word.casefold() for word in _SPOKEN.findall(message.content)]

@@ -3,6 +3,11 @@
 Deterministic rules: phrases and contractions from the table beside this module, and the order of
 an if- or when-clause. A sentence with any word of the risk list is not touched, in either role; at
 high risk no user turn is touched at all.
+
+That crisis wording stays is proved by how a turn is put together: it is cut into sentences that join
+to the turn byte for byte, each sentence is mapped by itself, one that carries risk to itself, and the
+results are joined in their order. A property test holds that over generated turns, and
+`pipeline.check_conserved` for every child that is made.
 """
 
 import random

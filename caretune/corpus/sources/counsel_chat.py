@@ -1,20 +1,34 @@
-"""The public counsel_chat table: a question and one counsellor's answer a row.
+"""The public counsel_chat table: a question and one counsellor's answer a row, in two releases.
 
-Its `questionID` is not used: in the release of 2020-03-25, 18 ids name two different questions each
-and 9 questions stand under two ids. Rows of one question find each other by its words.
+The release of 2020-03-25 has answers in plain text and one topic a row; `counselchat-data.csv` has
+them in HTML and a list of topics. The header tells which it is. In both, `questionID` is not used:
+in the former, 18 ids name two different questions each and 9 questions stand under two ids. Rows of
+one question find each other by its words.
 """
 
-import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from caretune.corpus.sources import files, markup
 from caretune.corpus.sources.raw import RawConversation, RawMessage, Rows
 from caretune.errors import SourceError
 from caretune.records import BadRow
 
-_COLUMNS = ("questionTitle", "questionText", "topic", "therapistInfo", "answerText")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+
+class _Release(NamedTuple):
+    columns: tuple[str, ...]
+    topic: str
+    therapist: str
+    answer: Callable[[str], str]
+
+
+_TOLD = ("questionTitle", "questionText", "answerText")
+_PLAIN = _Release((*_TOLD, "topic", "therapistInfo"), "topic", "therapistInfo", str.strip)
+_MARKED = _Release((*_TOLD, "topics", "therapistName"), "topics", "therapistName", markup.to_text)
+# Named before the others of a row: its domain depends on the one topic that is kept.
+_SAFETY_TOPICS = ("self-harm", "domestic-violence")
 
 
 def read(path: Path) -> Rows:
@@ -25,47 +39,42 @@ def read(path: Path) -> Rows:
     Raises:
         SourceError: A column is missing.
     """
-    # Bytes that are not UTF-8 become lone surrogates, so that they cost one row and not the file.
-    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    release = _PLAIN
+
+    def choose(header: Sequence[str]) -> Sequence[str]:
+        nonlocal release
+        release = _MARKED if "topics" in header else _PLAIN
+        missing = [name for name in release.columns if name not in header]
         if missing:
             raise SourceError(
-                f"{path}: expected a CSV header with {', '.join(_COLUMNS)}; missing: "
+                f"{path}: expected a CSV header with {', '.join(release.columns)}; missing: "
                 f"{', '.join(missing)}. Check the file, or choose another adapter in params.ingest."
             )
-        yield from _rows(reader)
+        return release.columns
+
+    for line, row in files.csv_rows(path, choose):
+        yield line, row if isinstance(row, BadRow) else _conversation(line, row, release)
 
 
-def _rows(reader: "csv.DictReader[str]") -> Rows:
-    while True:
-        line = reader.line_num + 1  # where the row starts; it may span many lines
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, BadRow(line, "bad_field", str(error))
-            continue
-        problem = _problem(row)
-        yield line, _conversation(row) if problem is None else BadRow(line, "bad_field", problem)
-
-
-def _problem(row: Mapping[str, str | None]) -> str | None:
-    for name in _COLUMNS:
-        text = row[name]
-        if text is None:
-            return f"the row ends before its column {name}"
-        if _SURROGATE.search(text):
-            return f"not UTF-8 in column {name}"
-    return None
-
-
-def _conversation(row: dict[str, str]) -> RawConversation:
+def _conversation(line: int, row: dict[str, str], release: _Release) -> RawConversation | BadRow:
     parts = [row["questionTitle"].strip(), row["questionText"].strip()]
     question = "\n".join(part for part in dict.fromkeys(parts) if part)
+    try:
+        answer = release.answer(row["answerText"])
+    except ValueError as error:
+        return BadRow(line, "bad_field", f"{error} in column answerText")
     return RawConversation(
-        messages=[RawMessage("user", question), RawMessage("assistant", row["answerText"].strip())],
-        category=row["topic"].strip() or None,
-        person=row["therapistInfo"].strip() or None,
+        messages=[RawMessage("user", question), RawMessage("assistant", answer)],
+        category=_topic(row[release.topic]),
+        person=row[release.therapist].strip() or None,
     )
+
+
+def _topic(told: str) -> str | None:
+    """Return one topic of a row, spelt as in the release of 2020-03-25: `grief-and-loss`.
+
+    Of several it is the first, or a topic of safety where the row has one.
+    """
+    listed = [re.sub("[^a-z0-9]+", "-", topic.lower()).strip("-") for topic in told.split(",")]
+    topics = [topic for topic in listed if topic]
+    return next((topic for topic in _SAFETY_TOPICS if topic in topics), next(iter(topics), None))

@@ -7,8 +7,7 @@ import msgspec
 import pytest
 
 from caretune.corpus import safety_label
-from caretune.lineage import ledger
-from caretune.records import Client, Conversation, Crisis, Gold, Message
+from caretune.records import Client, Conversation, Crisis, Gold, Message, Operation
 from caretune.safety.decision import (
     AppropriatenessFinding,
     BiasFinding,
@@ -115,20 +114,34 @@ def test_a_toxic_client_stays_in_training() -> None:
 
 
 def test_the_sample_is_ranked_by_hash() -> None:
-    """floor(rate * n) children are taken in their order, whatever order they come in."""
+    """floor(rate * n) children are taken, whatever order they come in."""
     children = [row("a", "b", id=f"{place:032x}") for place in range(10)]
-    taken, left = safety_label.sample(children, 0.25, 31)
+    taken = safety_label.sample(children, 0.25, 31)
     assert len(taken) == 2
-    assert len(left) == 8
-    assert safety_label.sample(children[::-1], 0.25, 31).taken == taken[::-1]
-    assert safety_label.sample(children, 0.5, 31).taken != children[:5]
+    assert safety_label.sample(children[::-1], 0.25, 31) == taken
+    assert safety_label.sample(children, 0.5, 31) != frozenset(child.id for child in children[:5])
+
+
+def test_twins_enter_together_or_not_at_all() -> None:
+    """Of twenty pairs a third is taken, never one half of a pair."""
+    twins = [
+        row("a", "b", id=f"{place:032x}", operation=Operation("s", 1, 1, [], f"pair {place // 2}"))
+        for place in range(40)
+    ]
+    for rate in (0.3, 0.325, 0.35):
+        taken = safety_label.sample(twins, rate, 31)
+        assert 12 <= len(taken) <= 14
+        assert all(
+            (one.id in taken) == (two.id in taken)
+            for one, two in zip(twins[::2], twins[1::2], strict=True)
+        )
 
 
 @pytest.mark.parametrize(("rate", "count"), [(0.0, 0), (1.0, 3)])
 def test_the_ends_of_the_rate(rate: float, count: int) -> None:
     """0.0 takes none, 1.0 takes all."""
     children = [row("a", "b", id=f"{place:032x}") for place in range(3)]
-    assert len(safety_label.sample(children, rate, 31).taken) == count
+    assert len(safety_label.sample(children, rate, 31)) == count
 
 
 def entries() -> list[safety_label.Labelled]:
@@ -142,19 +155,30 @@ def entries() -> list[safety_label.Labelled]:
     ]
 
 
+def figures(labelled: Sequence[safety_label.Labelled]) -> dict[str, object]:
+    """Count each row in a tally of its own and merge them, last first."""
+    tally = safety_label.Tally()
+    for entry in reversed(labelled):
+        own = safety_label.Tally()
+        if not entry.exit:
+            own.add(entry.row)
+        tally.merge(own)
+    return safety_label.figures(tally)
+
+
 def test_figures_compare_gold_and_filter() -> None:
     """The confusion table counts scored and unscored rows; the rate leaves unscored rows out."""
-    found = safety_label.figures(entries(), [row("a", "b")])
+    found = figures(entries())
     assert found["gold_filter"] == {"high": {"high": 2, "none": 1}, "low": {"unscored": 1}}
     assert (found["n"], found["unscored"], found["agreement_rate"]) == (3, 1, 0.6667)
     assert found["within_one_step_rate"] == 0.6667
     assert found["rows"] == {"test": 1, "train": 3}
-    assert found["exits"] == {"not_sampled": 1, "unsafe_reply": 1}
+    assert found["filter_severity"] == {"high": 2, "none": 1, "unscored": 1}
 
 
 def test_figures_compare_children_with_parents() -> None:
     """One of two children is milder in the filters' eyes than their parent."""
-    found = safety_label.figures(entries(), [])
+    found = figures(entries())
     assert found["children_compared"] == 2
     assert found["children_same_severity_rate"] == 0.5
     assert found["children_milder_rate"] == 0.5
@@ -162,20 +186,20 @@ def test_figures_compare_children_with_parents() -> None:
 
 def test_nothing_compared_is_null() -> None:
     """Without gold or children the rates are null, not zero."""
-    found = safety_label.figures([label(row("a", "b"))], [])
+    found = figures([label(row("a", "b"))])
     assert found["agreement_rate"] is None
     assert found["children_milder_rate"] is None
 
 
-def test_every_row_stands_in_the_ledger() -> None:
-    """Labelled rows stay themselves; the others leave by name."""
-    edges = safety_label.edges(entries(), [row("a", "b", id="left")])
-    assert {edge.source: edge.to or edge.exit for edge in edges} == {
-        "p": "p",
-        "c1": "c1",
-        "c2": "c2",
-        "u": "u",
-        "x": "unsafe_reply",
-        "left": "not_sampled",
-    }
-    ledger.check_conserved(edges, ["p", "c1", "c2", "u", "x", "left"], ["p", "c1", "c2", "u"])
+def test_a_row_that_no_filter_saw_is_unscored() -> None:
+    """Without labels a row counts as unscored, and nothing of its words is counted."""
+    tally = safety_label.Tally()
+    tally.add(row("a", "b"))
+    assert tally.of("filter_severity") == {"unscored": 1}
+    assert safety_label.figures(tally)["toxic"] == 0
+
+
+def test_a_row_stays_itself_or_leaves_by_name() -> None:
+    """The ledger's line of a labelled row leads to itself, that of another to its exit."""
+    stays, leaves = safety_label.edge("a", ""), safety_label.edge("b", "unsafe_reply")
+    assert (stays.to, stays.exit, leaves.to, leaves.exit) == ("a", "", "", "unsafe_reply")

@@ -2,31 +2,42 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
+from caretune import records
 from caretune.corpus import split
+from caretune.corpus.contents import Contents
+from caretune.corpus.rows import Rows
 from caretune.errors import SourceError
-from caretune.records import Conversation, ExpertExample, Message
+from caretune.records import Conversation, Crisis, Gold, Message
+from tests.fixtures.corpus import on_disk
 
 RATES = {"seed": 23, "train_rate": 0.70, "validation_rate": 0.15}
+TALK = [Message("user", "Why is it so?"), Message("assistant", "Tell me."), Message("user", "Oh.")]
+FAMILIES = {"a": "a", "b": "a", "c": "c", "d": "d"}
+SPLITS = {"a": "test", "b": "test", "c": "test", "d": "train"}
+DRAWN = {"a": "a"}
 
 
 def row(name: str, **fields: object) -> Conversation:
-    """Build a row without words."""
-    return Conversation(id=name, source="s", license="x", messages=[], **fields)
+    """Build a row of three turns."""
+    return Conversation(**{"id": name, "source": "s", "license": "x", "messages": TALK, **fields})
 
 
-def example(conversation: str, family: str) -> ExpertExample:
-    """Build an expert example of a conversation."""
-    return ExpertExample(
-        id=f"example {conversation}",
-        conversation=conversation,
-        family=family,
-        context=[Message("user", "Why?")],
-        reply="Thus.",
-        scenario="work",
-        crisis=False,
-    )
+def contents(*rows: Conversation) -> Contents:
+    """Count some rows."""
+    counted = Contents()
+    for one in rows:
+        counted.add(one)
+    return counted
+
+
+@pytest.fixture
+def four(tmp_path) -> Rows:
+    """Four rows: a and b are a family of test, c is one of test, d one of train; a and d at risk."""
+    grave = Gold(Crisis(severity="high"))
+    return on_disk(tmp_path, [row("a", gold=grave), row("b"), row("c"), row("d", gold=grave)])
 
 
 def sizes(families: dict[str, str], **changes: object) -> dict[str, int]:
@@ -89,51 +100,93 @@ def test_an_empty_split_is_refused():
     )
 
 
+def test_placed_rows_say_their_family_and_split(four):
+    """What stays is written as canonical JSON with family and split, and counted by split."""
+    (shard,) = four.shards()
+    placed = split.Place(FAMILIES, SPLITS, DRAWN, 23)(shard)
+    rows = {
+        name: [msgspec.json.decode(line, type=Conversation) for line in lines]
+        for name, lines in placed.lines.items()
+    }
+    assert {name: [(r.id, r.family, r.split) for r in found] for name, found in rows.items()} == {
+        "train": [("d", "d", "train")],
+        "validation": [],
+        "test": [("c", "c", "test")],
+    }
+    assert placed.lines["test"] == [records.encode(rows["test"][0]) + b"\n"]
+    assert {name: counted.total for name, counted in placed.contents.items()} == {
+        "train": 1,
+        "validation": 0,
+        "test": 1,
+    }
+
+
+def test_a_drawn_family_leaves_and_gives_one_example(four):
+    """Of a family that was drawn one row gives an example; the other is in no split."""
+    (shard,) = four.shards()
+    (example,) = split.Place(FAMILIES, SPLITS, DRAWN, 23)(shard).examples
+    assert (example.conversation, example.family, example.reply) == ("a", "a", "Tell me.")
+    assert example.crisis
+
+
+def test_rows_at_risk_are_counted_wherever_they_go(four):
+    """Rows of a crisis are named with their severity, also those that leave; calm ones are not."""
+    (shard,) = four.shards()
+    found = split.Place(FAMILIES, SPLITS, DRAWN, 23)(shard).at_risk
+    assert [tuple(one) for one in found] == [("a", "high"), ("d", "high")]
+
+
+def test_only_held_out_rows_may_become_examples(four):
+    """Candidates are rows of validation and test, with family, split and whether it is a crisis."""
+    (shard,) = four.shards()
+    found = split.candidates(shard, FAMILIES, SPLITS)
+    assert [(one.id, one.family, one.split, one.crisis) for one in found] == [
+        ("a", "a", "test", True),
+        ("b", "a", "test", False),
+        ("c", "c", "test", False),
+    ]
+
+
 def test_rows_that_leave_for_the_expert_set_are_named():
     """Each row has one edge: to itself, to its example, or out with its family."""
-    rows = [
-        row("a", family="a", split="test"),
-        row("b", family="a", split="test"),
-        row("c", family="c", split="test"),
-        row("d", family="d", split="train"),
-    ]
-    left, edges = split.leave(rows, [example("a", "a")])
-    assert {name: [r.id for r in kept] for name, kept in left.items()} == {
-        "train": ["d"],
-        "validation": [],
-        "test": ["c"],
-    }
-    assert [(edge.source, edge.to, edge.exit) for edge in edges] == [
-        ("a", "example a", ""),
-        ("b", "", "expert_family"),
-        ("c", "c", ""),
-        ("d", "d", ""),
+    edges = split.edges(FAMILIES, SPLITS, DRAWN, {"a": "example a"})
+    assert [(edge.source, edge.to, edge.exit, edge.detail) for edge in edges] == [
+        ("a", "example a", "", "expert"),
+        ("b", "", "expert_family", "a"),
+        ("c", "c", "", "test"),
+        ("d", "d", "", "train"),
     ]
 
 
 def test_author_overlap():
-    """Of two held-out rows with an author one has an author who wrote in train: a half."""
-    rows = [
-        row("a", person="p", split="train"),
-        row("b", person="p", split="test"),
-        row("c", person="q", split="validation"),
-        row("d", split="test"),
-    ]
-    assert split.author_overlap(rows) == 0.5
+    """Of three held-out rows with an author two have an author who wrote in train."""
+    found = {
+        "train": contents(row("a", person="p")),
+        "validation": contents(row("b", person="p"), row("c", person="q")),
+        "test": contents(row("d"), row("e", person="p")),
+    }
+    assert split.author_overlap(found) == pytest.approx(2 / 3)
 
 
 def test_author_overlap_is_unknown_without_authors():
     """Rows without authors have no overlap to speak of: null, not zero."""
-    assert split.author_overlap([row("a", split="test")]) is None
+    found = {"train": contents(row("a", person="p")), "validation": contents(row("b"))}
+    assert split.author_overlap({**found, "test": contents()}) is None
 
 
 def test_figures_count_families_and_words():
     """A split's rows and families, its largest family, and what is unlabelled."""
-    rows = [row("a", family="a", domain="x"), row("b", family="a"), row("c", family="c")]
-    assert split.figures(rows) == {
+    counted = contents(row("a", domain="x"), row("b"), row("c"))
+    assert split.figures(counted, FAMILIES, SPLITS, "test") == {
         "rows": 3,
         "families": 2,
         "largest_family": 2,
         "domain": {"unlabelled": 2, "x": 1},
         "severity": {"unlabelled": 3},
     }
+
+
+def test_figures_of_a_split_that_gave_all_away():
+    """Where every family became an example, there is none, and the largest has no rows."""
+    figures = split.figures(contents(), FAMILIES, {}, "validation")
+    assert (figures["rows"], figures["families"], figures["largest_family"]) == (0, 0, 0)

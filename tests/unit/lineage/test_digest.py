@@ -117,3 +117,20 @@ def test_an_empty_or_missing_folder_is_refused(tmp_path, made):
 def test_the_first_difference_is_named(found, sentence):
     """Missing, extra or altered; the first by name."""
     assert digest.first_difference({"a": "1", "b": "2"}, found) == sentence
+
+
+def test_files_of_places_are_named_by_their_place(tmp_path):
+    """A file bears the name of its place, a file in a folder its way in it; absent ones have none."""
+    (tmp_path / "folder/deep").mkdir(parents=True)
+    (tmp_path / "folder/deep/one").write_text("1")
+    (tmp_path / "folder/.gitignore").write_text("one")
+    (tmp_path / "two").write_text("2")
+    places = {"b": tmp_path / "two", "a": tmp_path / "folder", "c": tmp_path / "nowhere"}
+    assert digest.named_paths(places) == {
+        "a/deep/one": tmp_path / "folder/deep/one",
+        "b": tmp_path / "two",
+    }
+    assert digest.sha256_files(places) == {
+        "a/deep/one": digest.sha256_bytes(b"1"),
+        "b": digest.sha256_bytes(b"2"),
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caretune.lineage.identity import content_id
+from caretune.lineage.identity import content_id, person_hash
 from caretune.records import Message
 
 TURNS = [Message("user", "I can't sleep."), Message("assistant", "Since when?", "question")]
@@ -32,3 +32,26 @@ def test_strategy_is_no_content():
 def test_every_part_of_the_content_counts(source, messages):
     """Another source, order, number, role or character is another row."""
     assert content_id(source, messages) != content_id("dialogues", TURNS)
+
+
+def test_case_and_spacing_of_a_name_do_not_count():
+    """The name as somebody types it finds the hash of the name as the source has it."""
+    known = person_hash("a key", "chat", "Jane Roe")
+    assert known == person_hash("a key", "chat", " jane   ROE\n")
+    assert len(known) == 32
+
+
+def test_key_and_source_and_name_each_make_another_person():
+    """No hash tells of another source or can be made without the key."""
+    made = {
+        person_hash(*given)
+        for given in (("k", "chat", "A"), ("l", "chat", "A"), ("k", "s", "A"), ("k", "chat", "B"))
+    }
+    assert len(made) == 4
+
+
+def test_the_hash_of_a_known_person_stays_for_ever():
+    """Hashes stand in corpora and in the suppression list: this one may never change."""
+    assert person_hash("caretune", "counsel_chat", "Jane Roe") == (
+        "fe776155a4b5937fc4699d53084b427e"
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caretune.errors import LineageError
+from caretune.errors import CaretuneError, LineageError, RecordError
 from caretune.lineage import ledger
 from caretune.lineage.ledger import Edge
 
@@ -81,3 +81,39 @@ def test_rows_with_a_true_edge_each_are_conserved(rows):
     assert ledger.unaccounted(edges, rows, kept) == []
     found = ledger.summarise(edges)
     assert found.rows_read == found.rows_written + sum(found.exits.values())
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=3), st.text(max_size=3)), max_size=8))
+def test_any_text_survives_the_sort_key(tmp_path_factory, pairs):
+    """What is written is read back, whatever letters ids and details have; one source in a run."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
+    edges = [Edge("s", source, exit="left", detail=detail) for source, detail in pairs]
+    found = ledger.write(path, iter(edges))
+    assert sorted(ledger.read(path)) == sorted(edges)
+    assert found == ledger.summarise(ledger.stream(path))
+    assert found.rows_read == len({source for source, _ in pairs})
+
+
+def test_a_ledger_longer_than_a_piece_is_streamed_whole(tmp_path, monkeypatch):
+    """Where one piece ends, the next one goes on."""
+    monkeypatch.setattr(ledger, "_PIECE_BYTES", 50)
+    edges = [Edge("split", f"{n:02}", to=f"{n:02}") for n in range(20)]
+    ledger.write(tmp_path / "ledger", edges)
+    assert list(ledger.stream(tmp_path / "ledger")) == edges
+
+
+def test_a_line_that_is_no_edge_is_named(tmp_path):
+    """File and line, and nothing of its text."""
+    ledger.write(tmp_path / "ledger", [KEPT])
+    with (tmp_path / "ledger").open("a") as file:
+        file.write('{"from": 7}\n')
+    with pytest.raises(
+        RecordError, match=r"ledger line 2: Expected `str`, got `int` - at `\$.from`"
+    ):
+        ledger.read(tmp_path / "ledger")
+
+
+def test_no_ledger_is_one_sentence(tmp_path):
+    """A file that is not there is named, with what to do."""
+    with pytest.raises(CaretuneError, match=r"nowhere: no such file\. Check the path"):
+        ledger.read(tmp_path / "nowhere")

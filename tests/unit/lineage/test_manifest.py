@@ -141,3 +141,40 @@ def test_verifying_needs_no_model_library(release):
     )
     done = subprocess.run([sys.executable, "-c", program, str(release)], check=False)
     assert done.returncode == 0
+
+
+def test_files_of_the_pipeline_are_sealed_with_the_release(release):
+    """Format 2 names them; another digest there is another seal."""
+    old = manifest.verify(release)
+    assert old.format == 1
+    assert "pipeline" not in records.read_json(release / manifest.NAME)
+    new = manifest.write(
+        release,
+        candidate="moe_lora",
+        sources={},
+        ledger={},
+        digests={},
+        fingerprint=FINGERPRINT,
+        pipeline={"corpus": "4" * 64},
+    )
+    assert manifest.verify(release) == manifest.read(release) == new
+    assert (new.format, new.pipeline) == (2, {"corpus": "4" * 64})
+    records.write_json(
+        release / manifest.NAME, msgspec.structs.replace(new, pipeline={"corpus": "5" * 64})
+    )
+    with pytest.raises(LineageError, match="altered after it was sealed"):
+        manifest.read(release)
+
+
+def test_every_fault_of_a_release_is_told(release):
+    """Missing, extra and altered at once, by name."""
+    (release / "MODEL_CARD.md").unlink()
+    (release / "extra").write_text("x")
+    (release / "base/base.json").write_text("{}")
+    found = digest.folder_files(release)
+    found.pop(manifest.NAME)
+    faults = manifest.faults(manifest.read(release), found)
+    assert list(faults) == ["MODEL_CARD.md", "base/base.json", "extra"]
+    assert faults["MODEL_CARD.md"] == "is missing"
+    assert faults["extra"] == "is not in the manifest"
+    assert faults["base/base.json"].startswith("has sha256 ")

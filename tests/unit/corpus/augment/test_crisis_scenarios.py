@@ -13,6 +13,7 @@ from caretune.records import Conversation
 from caretune.safety.taxonomy import CrisisType, Protective, Timeline, severity_rank
 
 LEVELS = ("routine", "moderate", "hard", "crisis")
+MIX = dict.fromkeys(LEVELS, 1.0)
 SCENARIOS = table("crisis_scenarios")["scenarios"]
 CELLS = [(kind, level) for kind, level in product(sorted(SCENARIOS), LEVELS)]
 ASKS = re.compile(
@@ -58,7 +59,7 @@ def test_every_cell_asks_directly_and_guides_to_people(kind: str, level: str) ->
 
 def test_a_calm_parent_lends_its_first_exchange(parent: Conversation) -> None:
     """The child opens as its parent did and belongs to the scenario from there on."""
-    child = crisis_scenarios.draft(parent, random.Random(1)).conversation
+    child = crisis_scenarios.draft(parent, random.Random(1), MIX).conversation
     assert child.messages[:2] == parent.messages[:2]
     assert len(child.messages) == 8
     assert child.client == parent.client
@@ -67,7 +68,7 @@ def test_a_calm_parent_lends_its_first_exchange(parent: Conversation) -> None:
 def test_a_grave_parent_lends_its_topic_only(at_severity: Callable[[str], Conversation]) -> None:
     """What a parent at risk said is not said again in another crisis."""
     row = at_severity("high")
-    child = crisis_scenarios.draft(row, random.Random(1)).conversation
+    child = crisis_scenarios.draft(row, random.Random(1), MIX).conversation
     assert not {m.content for m in child.messages} & {m.content for m in row.messages}
     opening = child.messages[0].content
     stressors = table("crisis_scenarios")["stressor"]["anxiety"]
@@ -76,17 +77,32 @@ def test_a_grave_parent_lends_its_topic_only(at_severity: Callable[[str], Conver
 
 def test_no_slot_is_left_open(parent: Conversation) -> None:
     """No brace of the table survives into a child, over 300 children of all cells."""
-    made = [crisis_scenarios.draft(parent, random.Random(seed)) for seed in range(300)]
+    made = [crisis_scenarios.draft(parent, random.Random(seed), MIX) for seed in range(300)]
     assert len({tuple(draft.edits) for draft in made}) == 32
     assert not any("{" in m.content for draft in made for m in draft.conversation.messages)
 
 
 def test_domain_follows_difficulty(parent: Conversation) -> None:
     """Hard and crisis scenarios are crisis_safety, the others mental_health_support."""
-    made = [crisis_scenarios.draft(parent, random.Random(s)).conversation for s in range(60)]
+    made = [crisis_scenarios.draft(parent, random.Random(s), MIX).conversation for s in range(60)]
     assert {(row.difficulty, row.domain) for row in made} == {
         ("routine", "mental_health_support"),
         ("moderate", "mental_health_support"),
         ("hard", "crisis_safety"),
         ("crisis", "crisis_safety"),
     }
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_mix_decides_the_difficulty(parent: Conversation, level: str) -> None:
+    """With all weight on one difficulty every scenario has it, of several types."""
+    mix = dict.fromkeys(LEVELS, 0.0) | {level: 1.0}
+    made = [crisis_scenarios.draft(parent, random.Random(s), mix) for s in range(40)]
+    assert {draft.conversation.difficulty for draft in made} == {level}
+    assert len({draft.edits[0] for draft in made}) == 8
+
+
+def test_no_cell_grave_enough_makes_no_child(at_severity: Callable[[str], Conversation]) -> None:
+    """An imminent parent has no child where the mix leaves out the difficulty crisis."""
+    mix = MIX | {"crisis": 0.0}
+    assert crisis_scenarios.draft(at_severity("imminent"), random.Random(1), mix) is None

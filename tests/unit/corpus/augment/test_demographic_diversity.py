@@ -8,7 +8,7 @@ import pytest
 
 from caretune.corpus.augment import demographic_diversity
 from caretune.corpus.augment.draft import table
-from caretune.records import Client, Conversation, Message
+from caretune.records import Client, Conversation, Message, Operation
 
 
 def sides(row: Conversation) -> set[str]:
@@ -79,3 +79,69 @@ def test_every_background_is_whole() -> None:
     for background in backgrounds:
         assert [len(background[part]) for part in ("said", "taken_up")] == [2, 2]
         assert {len(pair) for pair in background["later"]} == {2}
+
+
+def paired(parent: Conversation, seed: int) -> list[Conversation]:
+    """Return twins as children with an operation."""
+    return [
+        msgspec.structs.replace(
+            draft.conversation,
+            id=draft.edits[0],
+            operation=Operation("demographic_diversity", 2, 29, draft.edits, "a pair"),
+        )
+        for draft in demographic_diversity.twins(parent, random.Random(seed))
+    ]
+
+
+def test_twins_differ_in_the_background_alone(parent: Conversation) -> None:
+    """Over 40 seeds: one side, two backgrounds, and every turn but the opening is the same."""
+    for seed in range(40):
+        first, second = paired(parent, seed)
+        assert demographic_diversity.differ_in_background_alone(parent, first, second)
+        sides = [twin.operation.edits[0].partition(":")[0] for twin in (first, second)]
+        assert sides[0] == sides[1]
+        assert first.messages[1:] == second.messages[1:]
+        assert first.messages[0] != second.messages[0]
+        assert first.client != second.client
+
+
+def test_twins_of_age_are_of_two_ages(parent: Conversation) -> None:
+    """An age pair has two age bands."""
+    row = msgspec.structs.replace(parent, client=None)
+    pairs = [paired(row, seed) for seed in range(60)]
+    ages = [pair for pair in pairs if pair[0].operation.edits[0].startswith("age")]
+    assert ages
+    assert all(one.client.age_band != two.client.age_band for one, two in ages)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"client": Client("teen", "x")}, id="the same client"),
+        pytest.param({"difficulty": "hard"}, id="another label"),
+        pytest.param({"messages": []}, id="other words of the assistant"),
+        pytest.param({"operation": None}, id="nothing stated"),
+    ],
+)
+def test_twins_that_differ_otherwise_are_seen(
+    parent: Conversation, changed: dict[str, object]
+) -> None:
+    """The guard can fail: another label, other words, the same client, or no statement."""
+    first, second = paired(parent, 1)
+    if "messages" in changed:
+        turns = list(second.messages)
+        turns[1] = msgspec.structs.replace(turns[1], content="You people always worry.")
+        changed = {"messages": turns}
+    if "client" in changed:
+        first = msgspec.structs.replace(first, **changed)
+    second = msgspec.structs.replace(second, **changed)
+    assert not demographic_diversity.differ_in_background_alone(parent, first, second)
+
+
+def test_no_twins_where_no_two_backgrounds_fit(
+    parent: Conversation, at_severity: Callable[[str], Conversation]
+) -> None:
+    """At high risk, and where turns do not alternate, there are none."""
+    assert demographic_diversity.twins(at_severity("high"), random.Random(1)) == []
+    row = msgspec.structs.replace(parent, messages=parent.messages[1:])
+    assert demographic_diversity.twins(row, random.Random(1)) == []

@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from caretune.corpus.augment import paraphrase
-from caretune.records import Conversation, Message
+from caretune.corpus import conservation
+from caretune.corpus.augment import crisis_wording, paraphrase
+from caretune.records import Conversation, Crisis, Gold, Message
+from caretune.safety.taxonomy import SEVERITIES
 
 
 def rewrite(parent: Conversation, role: str, text: str) -> set[str]:
@@ -76,3 +80,61 @@ def test_the_edits_name_the_rules(parent: Conversation) -> None:
     edits = paraphrase.draft(parent, random.Random(1)).edits
     assert edits == sorted(set(edits))
     assert {"i might", "maybe", "might"} & set(edits)
+
+
+PIECES = st.sampled_from(
+    [
+        "Maybe I don't know.",
+        "I think about killing myself all the time, maybe.",
+        "If you'd like, we can talk.",
+        "If I could end it, then I would do it at once.",
+        "When the voices come, everybody seems to watch me!",
+        "I'm sure they'd be better off.",
+        "I might drink a lot tonight…",
+        "i dont want to live anymore\n",
+        "IT HURTS.",
+        "I guess so?",
+        "Do you think about suicide?",
+        " ",
+        "no mark at all",
+    ]
+)
+TEXTS = st.one_of(
+    st.lists(PIECES, min_size=1, max_size=6).map(" ".join),
+    st.lists(st.one_of(PIECES, st.text(max_size=20)), min_size=1, max_size=4).map("".join),
+)
+
+
+@given(
+    texts=st.lists(TEXTS, min_size=2, max_size=6),
+    severity=st.sampled_from([None, *SEVERITIES]),
+    seed=st.integers(0, 1 << 32),
+)
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+def test_crisis_wording_is_kept_whatever_the_words(
+    texts: list[str], severity: str | None, seed: int
+) -> None:
+    """A sentence that carries risk is byte-identical, in its turn and in its order, in both roles."""
+    turns = [Message(("user", "assistant")[n % 2], text) for n, text in enumerate(texts)]
+    gold = Gold(Crisis([], severity)) if severity else None
+    row = Conversation(id="0" * 32, source="s", license="l", messages=turns, gold=gold)
+    made = paraphrase.draft(row, random.Random(seed))
+    if made is None:
+        return
+    risk = crisis_wording.pattern(row)
+    assert [turn.role for turn in made.conversation.messages] == [turn.role for turn in turns]
+    for before, after in zip(turns, made.conversation.messages, strict=True):
+        grave = [text for text in crisis_wording.sentences(before.content) if risk.search(text)]
+        kept = [text for text in crisis_wording.sentences(after.content) if text in grave]
+        assert kept == grave
+    assert conservation.losses(row, made.conversation, retold=True) == ""
+
+
+def test_the_property_can_fail(at_severity: Callable[[str], Conversation]) -> None:
+    """The same judgement sees a paraphrase that touched a sentence that carries risk."""
+    row = at_severity("moderate")
+    made = paraphrase.draft(row, random.Random(1)).conversation
+    text = made.messages[0].content.replace("thought of killing", "thought about killing")
+    turns = [msgspec.structs.replace(made.messages[0], content=text), *made.messages[1:]]
+    touched = msgspec.structs.replace(made, messages=turns)
+    assert "changed 1 sentences" in conservation.losses(row, touched, retold=True)

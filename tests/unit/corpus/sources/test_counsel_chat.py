@@ -9,7 +9,6 @@ import pytest
 from caretune.corpus.sources import counsel_chat
 from caretune.errors import SourceError
 from caretune.records import BadRow
-from tests.fixtures.corpus import door, source
 
 HEADER = [
     "questionID",
@@ -75,30 +74,85 @@ def test_bytes_that_are_not_utf8_cost_one_row(tmp_path):
     assert second.messages[1].content == "Rest a while."
 
 
-def test_names_and_links_stop_at_the_door(tmp_path):
-    """Past the door there is a keyed hash for the counsellor, no name and no link."""
-    (row,) = door().rows([source(table(tmp_path, ANSWERED), "counsel_chat")])
-    assert len(row.person) == 32
-    assert "Doe" not in str(row)
+def test_names_and_links_are_in_no_message(tmp_path):
+    """The counsellor's name is the person and nothing else; links are nowhere."""
+    ((_, row),) = counsel_chat.read(table(tmp_path, ANSWERED))
+    assert row.person == "Jo Doe, LPC"
+    assert "Doe" not in str(row.messages)
     assert "example" not in str(row)
 
 
-def test_an_empty_answer_is_a_named_exit(tmp_path):
-    """A question without an answer leaves by `empty`."""
-    opened = door(max_bad_rate=1.0)
-    assert not list(opened.rows([source(table(tmp_path, [*ANSWERED[:-1], " "]), "counsel_chat")]))
-    (edge,) = opened.edges
-    assert edge.exit == "empty"
-    assert edge.detail == "counsel.csv line 2: no text at $.messages[1].content"
+def test_an_empty_answer_is_left_to_the_door(tmp_path):
+    """A question without an answer comes through; the door lets it out by `empty`."""
+    ((_, row),) = counsel_chat.read(table(tmp_path, [*ANSWERED[:-1], " "]))
+    assert row.messages[1].content == ""
+
+
+SECOND = ["questionID", "questionTitle", "questionText", "questionUrl", "topics", "therapistName"]
+SECOND_HEADER = [*SECOND, "therapistUrl", "answerText", "upvotes"]
+HTML = "<p>Rest &amp; <a href='https://a.example/x'>sleep</a>.</p><p>Then<br>rise.</p>"
+
+
+def second(tmp_path, topics="Grief and Loss ,Stress", answer=HTML):
+    """Write one row as a table of the second release."""
+    row = [*ROW[:4], topics, "Jo Doe, LPC", "https://a.example/jo", answer, "3"]
+    return table(tmp_path, row, header=SECOND_HEADER)
+
+
+def test_the_second_release_is_told_by_its_header(tmp_path):
+    """Its HTML becomes text, its links go, its therapist is the person."""
+    ((_, row),) = counsel_chat.read(second(tmp_path))
+    assert [m.content for m in row.messages] == [
+        "Tired?\nI am\nso tired.",
+        "Rest & sleep.\n\nThen\nrise.",
+    ]
+    assert (row.person, row.category) == ("Jo Doe, LPC", "grief-and-loss")
+
+
+@pytest.mark.parametrize(
+    ("topics", "category"),
+    [
+        ("LGBTQ", "lgbtq"),
+        ("Legal & Regulatory,Stress", "legal-regulatory"),
+        ("Depression,Self-harm", "self-harm"),
+        (" ", None),
+    ],
+)
+def test_one_topic_of_many_is_kept(tmp_path, topics, category):
+    """It is the first, spelt as in the first release; a topic of safety comes before the others."""
+    ((_, row),) = counsel_chat.read(second(tmp_path, topics))
+    assert row.category == category
+
+
+def test_an_answer_that_is_no_html_is_a_bad_field(tmp_path):
+    """What cannot be parsed leaves by name."""
+    ((_, row),) = counsel_chat.read(second(tmp_path, answer="<p>a <![x[ b"))
+    assert row == BadRow(2, "bad_field", "not HTML in column answerText")
+
+
+def test_a_missing_column_of_the_second_release_is_named(tmp_path):
+    """The sentence names the columns of the release that the header is nearest to."""
+    with pytest.raises(SourceError, match=r"topics, therapistName; missing: answerText\."):
+        list(counsel_chat.read(table(tmp_path, ROW, header=SECOND)))
 
 
 def test_the_real_table_is_read_whole():
-    """All 2,129 answers of the release of 2020-03-25 get in; the identical ones once."""
+    """All 2,129 answers of the release of 2020-03-25 are read, and so are their 31 topics."""
     path = Path(os.environ.get("CARETUNE_COUNSEL_CHAT", ""))
     if not path.is_file():
         pytest.skip("CARETUNE_COUNSEL_CHAT does not name the real table")
-    opened = door()
-    rows = list(opened.rows([source(path, "counsel_chat")]))
-    assert len(opened.edges) == 2129
-    assert len(rows) == 2009
-    assert {edge.exit for edge in opened.edges} == {"", "duplicate"}
+    rows = [row for _, row in counsel_chat.read(path)]
+    assert len(rows) == 2129
+    assert len({row.category for row in rows}) == 31
+
+
+def test_the_real_second_table_is_read_whole():
+    """All 1,482 rows of the second dump are read; seven have no question or no answer."""
+    folder = Path(os.environ.get("CARETUNE_CORPORA", "")) / "counsel_chat"
+    path = folder / "counselchat-data.csv"
+    if not path.is_file():
+        pytest.skip("CARETUNE_CORPORA names no folder with counsel_chat")
+    rows = [row for _, row in counsel_chat.read(path)]
+    assert len(rows) == 1482
+    assert sum(not all(turn.content for turn in row.messages) for row in rows) == 7
+    assert not any("</" in row.messages[1].content for row in rows)

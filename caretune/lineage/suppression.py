@@ -1,0 +1,117 @@
+"""The suppression list: rows, sources and people that nothing may be learnt from.
+
+A file in git, sorted, one entry a line; the door and the filters' training read it. It holds ids,
+names of sources and keyed hashes of people: no text, and no name of a person in clear.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from caretune import records
+from caretune.errors import RecordError
+from caretune.records import BadRow
+
+EXIT = "suppressed"
+"""Exit of a row that the list covers."""
+Kind = Literal["row", "source", "person"]
+
+_HASH = re.compile("[0-9a-f]{32}")
+_SOURCE = re.compile("[A-Za-z0-9_.-]{1,80}")
+_FORMS = {
+    "row": (_HASH, "32 hex digits"),
+    "person": (_HASH, "32 hex digits"),
+    "source": (_SOURCE, "a name of params.ingest.sources"),
+}
+
+
+class Entry(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
+    """What is suppressed: the content id of a row, the name of a source, or a person's hash."""
+
+    kind: Kind
+    key: str
+
+
+class Suppressed(NamedTuple):
+    """The list as sets, for the way of each row."""
+
+    rows: frozenset[str]
+    sources: frozenset[str]
+    people: frozenset[str]
+
+    def covers(self, row: str, source: str, person: str | None = None) -> str | None:
+        """Return why a row must not be learnt from, for its exit; None where it may be.
+
+        The row's id stands in it, so that the ledger tells which rows an entry has kept out.
+        """
+        if row in self.rows:
+            return f"{row}: {cause(Entry('row', row))}"
+        if source in self.sources:
+            return f"{row}: {cause(Entry('source', source))}"
+        if person is not None and person in self.people:
+            return f"{row}: {cause(Entry('person', person))}"
+        return None
+
+
+def cause(entry: Entry) -> str:
+    """Return what the exit of a row says that an entry has kept out."""
+    return f"the {entry.kind} {entry.key} is suppressed"
+
+
+def sets(entries: Iterable[Entry]) -> Suppressed:
+    """Return entries as the sets that rows are held against."""
+    keys: dict[str, set[str]] = {"row": set(), "source": set(), "person": set()}
+    for entry in entries:
+        keys[entry.kind].add(entry.key)
+    return Suppressed(*(frozenset(keys[kind]) for kind in ("row", "source", "person")))
+
+
+def load(path: Path) -> Suppressed:
+    """Read a suppression list as sets.
+
+    Raises:
+        RecordError: A line is no entry.
+        CaretuneError: There is no such file: a list that is lost must not count as empty.
+    """
+    return sets(read(path))
+
+
+def read(path: Path) -> list[Entry]:
+    """Read the entries of a suppression list, in the order of the file.
+
+    Raises:
+        RecordError: A line is no entry.
+        CaretuneError: There is no such file.
+    """
+    entries = []
+    for line, entry in records.read_lenient(path, Entry):
+        problem = entry.problem if isinstance(entry, BadRow) else _problem(entry)
+        if isinstance(entry, BadRow) or problem is not None:
+            raise RecordError(str(path), line, str(problem))
+        entries.append(entry)
+    return entries
+
+
+def add(path: Path, entry: Entry) -> bool:
+    """Write an entry into a list, sorted and once; tell whether it is new.
+
+    Raises:
+        RecordError: The entry, or a line of the list, is none.
+        CaretuneError: There is no such file.
+    """
+    entries = set(read(path))
+    if (problem := _problem(entry)) is not None:
+        raise RecordError(str(path), len(entries) + 1, problem)
+    records.write(path, sorted(entries | {entry}))
+    return entry not in entries
+
+
+def _problem(entry: Entry) -> str | None:
+    form, said = _FORMS[entry.kind]
+    # What was written instead of a hash may be a name in clear: it is not quoted.
+    return (
+        None if form.fullmatch(entry.key) else f"the key of a {entry.kind} is {said} - at `$.key`"
+    )

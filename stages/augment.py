@@ -50,7 +50,13 @@ def main(
     p = loader.load(params).augment
     recipe = Recipe(
         seed=p.seed,
-        probabilities={name: getattr(p, name) for name in pipeline.STRATEGIES},
+        probabilities={
+            "context_expansion": p.context_expansion,
+            "crisis_scenarios": p.crisis_scenarios,
+            "demographic_diversity": p.demographic_diversity,
+            "dialogue_variation": p.dialogue_variation,
+            "paraphrase": p.paraphrase,
+        },
         max_children=p.max_children,
         context_mix=p.context_mix.model_dump(),
         crisis_mix=p.crisis_mix.model_dump(),

@@ -37,11 +37,9 @@ def main(
     """Split the corpus by family, draw the expert set, prove that nothing leaks."""
     p = loader.load(params).split
     rows = Rows([corpus])
-    search = partial(Search, p.permutations, p.band)
     with progress.rows("looking for families", len(rows)) as seen:
-        family = families.assign(
-            rows, least=p.near_duplicate_similarity, search=search(f"families {p.seed}"), seen=seen
-        )
+        search = families.searching(p.permutations, p.band, p.seed)
+        family = families.assign(rows, least=p.near_duplicate_similarity, search=search, seen=seen)
     split = splitting.cut(
         family, seed=p.seed, train_rate=p.train_rate, validation_rate=p.validation_rate
     )
@@ -79,7 +77,7 @@ def main(
             family,
             split,
             threshold=p.near_duplicate_similarity,
-            search=search(f"leak {p.seed}"),
+            search=Search(p.permutations, p.band, f"leak {p.seed}"),
             seen=seen,
         )
     records.write_json(leak_proof, proof)

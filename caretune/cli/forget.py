@@ -148,8 +148,8 @@ def _row_of_line(tree: Tree, line: str) -> Entry:
     for edge in ledger.stream(tree.ledgers["ingest"]):
         if edge.source == line and edge.to:
             return Entry("row", edge.to)
-        if edge.source == line and edge.exit == suppression.EXIT:
-            return Entry("row", edge.detail.partition(":")[0])
+        if edge.source == line and _HASH.fullmatch(name := edge.detail.partition(":")[0]):
+            return Entry("row", name)
         if edge.source == line:
             raise LineageError(
                 f"{line}: left by the exit `{edge.exit}`, so nothing learnt from it."
@@ -170,7 +170,7 @@ def _check_known(
     *,
     yes: bool,
 ) -> None:
-    seen = here.rows or any(release.touched.rows for _, release in releases)
+    seen = any(t.rows or t.learnt for t in (here, *(release.touched for _, release in releases)))
     if seen or yes or entry.kind == "source" or entry in suppression.read(tree.suppressed):
         return
     hint = " The key CARETUNE_PERSON_KEY must be that of ingest." if entry.kind == "person" else ""
@@ -201,7 +201,7 @@ def _tell(
     if here.learnt or measured:
         typer.echo(f"  verdict: {tree.path('gate', '--out')} stands on it")
     for _, release in releases:
-        if release.touched.rows or release.touched.unknown:
+        if release.touched.rows or release.touched.learnt or release.touched.unknown:
             typer.echo(f"  release {_said(release, revoked)}")
     fates = prediction.fates(tree, entry, here)
     typer.echo(f"  dvc repro runs: {prediction.listed(fates, 'runs')}")

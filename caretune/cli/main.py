@@ -2,7 +2,7 @@
 
 import typer
 
-from caretune.cli import data, expert, export, gate, monitor, params, scan
+from caretune.cli import data, expert, export, gate, monitor, params, scan, trace, verify
 from caretune.cli.stage import configure_log, guard
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data")
 app.add_typer(expert.app, name="expert")
 app.command("export")(export.export)
+app.command("trace")(trace.trace)
+app.command("verify")(verify.verify)
 
 
 def run() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caretune.cli import layout
-from caretune.lineage import manifest
+from caretune.lineage import ledger, manifest, suppression
 from caretune.lineage.suppression import Entry
 from caretune.params import loader
 from caretune.proof import forecast, forget, history
@@ -16,6 +16,7 @@ from caretune.proof.history import Run
 
 _LOCK = "dvc.lock"
 _HERE = "this tree"
+_ID_CHARS = 32
 
 
 class Tree:
@@ -113,9 +114,12 @@ class Tree:
             name: history.find(run, self.cache, path, self.root)
             for name, path in self.places.items()
         }
-        key = (entry, tuple(files.values()))
+        door = self.ledgers["ingest"].relative_to(self.root).as_posix()
+        edges = history.find(run, self.cache, door, self.root)
+        key = (entry, (*files.values(), edges))
         if key not in self._touched:  # most runs differ in code and params alone
-            self._touched[key] = forget.touched(entry, files, self.taught)
+            left = {} if edges is None else _turned_away(edges)
+            self._touched[key] = forget.touched(entry, files, self.taught, left)
         return self._touched[key]
 
     def releases(self, entry: Entry) -> list[tuple[Run, Release]]:
@@ -128,3 +132,12 @@ class Tree:
                 called = [*run.names] or [f"commit {name[:12]}" for name in run.commits[:1]]
                 found.append((run, forget.released(sealed, called, self.touched(entry, run))))
         return found
+
+
+def _turned_away(edges: Path) -> dict[str, str]:
+    """Return row -> source of the rows that left at the door for another reason than the list."""
+    return {
+        edge.detail[:_ID_CHARS]: edge.source.rpartition(":")[0]
+        for edge in ledger.stream(edges)
+        if edge.exit not in {"", suppression.EXIT} and edge.detail[_ID_CHARS : _ID_CHARS + 1] == ":"
+    }

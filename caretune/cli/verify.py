@@ -75,7 +75,7 @@ def _search(p: loader.Params) -> Search:
     from caretune.corpus import families
     from caretune.corpus.rows import Rows
 
-    how = families.Search(p.split.permutations, p.split.band, f"families {p.split.seed}")
+    how = families.searching(p.split.permutations, p.split.band, p.split.seed)
     least = p.split.near_duplicate_similarity
     return lambda corpus: families.assign(Rows([corpus]), least=least, search=how)
 

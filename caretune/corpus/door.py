@@ -123,6 +123,8 @@ class Door:
             severity=severity,
             filters=self._chain,
         )
+        # What a source measured itself (a transcript's naturalness) goes before our measure.
+        found = found._replace(scores={**found.scores, **(row.scores or {})})
         if found.exit:
             passed.quality.add(source.name, found)
             return leave(id=row.id, exit=found.exit, detail=f"{row.id}: {found.detail}")
@@ -131,8 +133,7 @@ class Door:
         if lost:
             passed.quality.drop(source.name, found.scores)
             return leave(id=row.id, exit="redaction_loss", detail=f"{row.id}: {lost}")
-        scores = {**found.scores, **(row.scores or {})}
-        whole = msgspec.structs.replace(row, messages=redacted, scores=scores or None)
+        whole = msgspec.structs.replace(row, messages=redacted, scores=found.scores or None)
         passed.contents.add(whole)
         return Entry(
             came.name, came.source, row.id, records.encode(whole), _words(row.messages), severity

@@ -34,6 +34,11 @@ class Search(NamedTuple):
     """Chooses the permutations."""
 
 
+def searching(permutations: int, band: int, seed: int) -> Search:
+    """Return the search that finds the families of a split with this seed."""
+    return Search(permutations, band, f"families {seed}")
+
+
 class Views(NamedTuple):
     """What rows are compared by: all their words, and the client's where they are enough.
 

@@ -8,8 +8,10 @@ that raw files in another order give the same bytes.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from itertools import islice
+from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +23,6 @@ from caretune.corpus import source as data_source
 from caretune.corpus.conservation import Graded
 from caretune.corpus.contents import Contents
 from caretune.corpus.door import Door, Entry, Settings
-from caretune.corpus.quality.assessment import SCORES
 from caretune.corpus.quality.tally import Tally
 from caretune.corpus.rows import Rows
 from caretune.corpus.source import RawRow, Source
@@ -29,7 +30,7 @@ from caretune.corpus.spool import Spool
 from caretune.errors import SourceError
 from caretune.lineage import digest, ledger
 from caretune.lineage.ledger import Edge
-from caretune.records import Conversation
+from caretune.records import Conversation, Gold
 from caretune.safety.taxonomy import Severity, severity_rank
 
 _STAGE = "ingest"
@@ -120,10 +121,9 @@ class Ingest:
         Raises:
             LineageError: A row of a crisis is gone without an exit.
         """
-        after = {self._ids[number] for number in self._best.values()}
-        severity = {name: str(grade) for name, grade in self._at_risk}
-        graded = (Graded(self._ids[n], severity.get(name)) for n, name in enumerate(self._names))
-        kept = (row for row in graded if row.id in after)
+        severity = dict(self._at_risk)
+        # By name and not by id: a milder row of the same id may have left as a duplicate.
+        kept = (Graded(self._ids[n], severity.get(self._names[n])) for n in self._best.values())
         return {
             **self._contents.figures(),
             "exits": summary.exits,
@@ -174,7 +174,7 @@ class Ingest:
                 for number in self._best.values()
                 if self._names[number].startswith(prefix)
             )
-            share = int(source.weight * len(ranked))
+            share = floor(Fraction(str(source.weight)) * len(ranked))
             for place, (_, number) in enumerate(ranked):
                 if place >= share:
                     self._leave(number, "not_sampled", f"{self._ids[number]}: above weight")
@@ -185,8 +185,7 @@ class Ingest:
         self._gone[number] = (way, detail)
         row = msgspec.json.decode(self._spool.line(number), type=Conversation)
         self._contents.add(row, times=-1)
-        found = {name: score for name, score in (row.scores or {}).items() if name in SCORES}
-        self._quality.drop(row.source, found)
+        self._quality.drop(row.source, row.scores or {})
 
 
 def expected_rows(sources: Iterable[Source]) -> int | None:
@@ -197,7 +196,7 @@ def expected_rows(sources: Iterable[Source]) -> int | None:
 
 
 class _Labelled(msgspec.Struct):
-    gold: Any = None
+    gold: Gold | None = None
 
 
 class _Bad:

@@ -80,10 +80,7 @@ def add(path: Path, reasons: Mapping[str, str]) -> list[str]:
 
 def refusal(digest: str, reason: str) -> str:
     """Return the sentence that says why a release is not served or built."""
-    return (
-        f"release {digest[:12]} is revoked: {reason}. Serve another release "
-        "(docs/runbooks/forget.md)."
-    )
+    return f"release {digest[:12]} is revoked: {reason}. Serve another release (docs/forget.md)."
 
 
 class Watch:

@@ -1,19 +1,32 @@
 """The law of the ledger at every stage, its roots and its figures, counted anew from the files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from caretune.lineage import ledger
-from caretune.lineage.ledger import Edge
+from caretune.lineage.ledger import Edge, Summary
 from caretune.lineage.manifest import Manifest
 from caretune.proof import reading
 from caretune.proof.closure import STAGES
 from caretune.proof.project import Fault, Project
 from caretune.proof.reading import Expert, Row
+
+
+class _Figures(msgspec.Struct):
+    ledger: Summary
+
+
+class _File(msgspec.Struct):
+    count: int
+    bytes: int
+
+
+class _Manifest(msgspec.Struct):
+    files: dict[str, _File]
 
 
 def faults(project: Project, recorded: Manifest) -> Iterator[Fault]:
@@ -25,9 +38,8 @@ def faults(project: Project, recorded: Manifest) -> Iterator[Fault]:
             said = recorded.ledger.get(stage, "nothing")[:12]
             yield Fault(str(path), f"has root {summary.root[:12]}, the manifest says {said}")
         figures = project.pipeline["figures"] / f"{stage}.json"
-        value = reading.value(figures)
-        told = value.get("ledger") if isinstance(value, dict) else None
-        if told != msgspec.to_builtins(summary):
+        told = reading.value(figures, _Figures)
+        if told is None or told.ledger != summary:
             yield Fault(str(figures), f"counts other rows, exits or another root than {path}")
         yield from _unaccounted(project, stage)
     yield from _split_manifest(project)
@@ -65,12 +77,11 @@ def _ways(project: Project, stage: str) -> tuple[Iterable[str], Iterable[str]]:
 def _split_manifest(project: Project) -> Iterator[Fault]:
     """Yield the files of the split whose rows or bytes are not those of its manifest."""
     folder = project.pipeline["split"]
-    value = reading.value(folder / "manifest.json")
-    files: Mapping[str, Mapping[str, int]] = value.get("files", {}) if value else {}
-    for name, told in sorted(files.items()):
+    told = reading.value(folder / "manifest.json", _Manifest)
+    for name, file in sorted(told.files.items()) if told else ():
         path = folder / name
         count, size = _lines(path), path.stat().st_size if path.is_file() else 0
-        if (count, size) != (told.get("count"), told.get("bytes")):
+        if (count, size) != (file.count, file.bytes):
             yield Fault(
                 str(path), f"has {count} rows in {size} bytes, {folder}/manifest.json says other"
             )

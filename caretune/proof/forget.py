@@ -62,7 +62,10 @@ class Release(NamedTuple):
 
 
 def touched(
-    entry: Entry, files: Mapping[str, Path | None], taught: frozenset[str], also: Iterable[str] = ()
+    entry: Entry,
+    files: Mapping[str, Path | None],
+    taught: frozenset[str],
+    left: Mapping[str, str] | None = None,
 ) -> Touched:
     """Return what a run did with the rows that an entry means.
 
@@ -70,12 +73,15 @@ def touched(
         entry: The row, source or person.
         files: FILES -> where its bytes are; None where they are not here.
         taught: Sources whose rows the filters learn from.
-        also: Ids that are meant too, because they were seen to be the entry's elsewhere.
+        left: Row that the door turned away -> its source; the filters learnt from it all the same.
     """
-    meant = set(also) | ({entry.key} if entry.kind == "row" else set())
+    meant = {entry.key} if entry.kind == "row" else set()
     rows: dict[str, list[str]] = {}
     families: set[str] = set()
-    filters = False
+    filters = any(
+        source in taught and _means(entry, Row(name, source), meant)
+        for name, source in (left or {}).items()
+    )
     for name in FILES:
         path = files.get(name)
         for row in records.read(path, Row) if path is not None else ():

@@ -54,10 +54,10 @@ def damage(path: Path, kind: type[Any]) -> Iterator[str]:
             yield f"line {number}: {row.problem}"
 
 
-def value(path: Path) -> Any:
-    """Return the value of a JSON file; None where it is missing or damaged."""
+def value(path: Path, kind: type[T]) -> T | None:
+    """Return the value of a JSON file; None where it is missing, damaged or of another kind."""
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -36,6 +36,12 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     to: list["Node"] = []
 
 
+class _Base(msgspec.Struct, frozen=True):
+    """What base.json says of the base."""
+
+    kind: str
+
+
 class _Facts(msgspec.Struct, frozen=True):
     """What a row says of itself, its messages left aside."""
 
@@ -108,8 +114,8 @@ def uses(project: Project, place: str) -> Iterator[Node]:
     """
     adapters = [f"adapter/{name}" for name in _adapters(project)]
     if place == "split/train":
-        kind = (reading.value(project.pipeline["base"] / "base.json") or {}).get("kind")
-        if kind == "rehearsal":
+        base = reading.value(project.pipeline["base"] / "base.json", _Base)
+        if base is not None and base.kind == "rehearsal":
             yield Node("model", "base", "trained on it")
         else:
             yield Node("model", "base", "a checkpoint: what it was trained on is not known here")

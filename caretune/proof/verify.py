@@ -6,6 +6,7 @@ built from the edges. All faults are reported, not the first.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from caretune.lineage.manifest import Manifest
 from caretune.proof import counts, damage, families, files, ids, words
 from caretune.proof.families import Search
 from caretune.proof.project import Fault, Project
+
+Check = Callable[[], Iterable[Fault]]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -71,28 +74,36 @@ def verify(project: Project, watch: Watch, search: Search | None = None) -> Repo
         if manifest.is_altered(project.release, recorded):
             path = project.release / manifest.NAME
             found.append(Fault(str(path), "was altered after it was sealed"))
-        altered = {fault.file for fault in found}
-        known = families.recorded(project)
-        checks: list[tuple[Callable[[], Iterable[Fault]], Path]] = [
-            (lambda: ids.faults(project, altered, seen), project.ledger("ingest")),
-            (lambda: words.children(project), project.pipeline["augmented"]),
-            (lambda: counts.faults(project, recorded), project.pipeline["ledger"]),
-            (lambda: families.faults(project, known), project.pipeline["split"]),
-            (lambda: damage.faults(project, altered), project.pipeline["corpus"]),
-            (lambda: _subjects(project, recorded), project.pipeline["verdict"]),
-        ]
-        if search is not None:
-            checks.append(
-                (lambda: families.searched(project, known, search), project.pipeline["split"])
-            )
-        for check, place in checks:
+        for check, place in _checks(
+            project, recorded, {fault.file for fault in found}, seen, search
+        ):
             found += _told(check, place)
         found += files.cache_faults(md5.result())
     sizes = sum(path.stat().st_size for path in [*looked_at, *cached] if path.is_file())
     return Report(len(looked_at), sizes, rows, len(cached), sorted(set(found)))
 
 
-def _told(check: Callable[[], Iterable[Fault]], place: Path) -> list[Fault]:
+def _checks(
+    project: Project,
+    recorded: Manifest,
+    altered: AbstractSet[str],
+    seen: Callable[[int], object],
+    search: Search | None,
+) -> Iterator[tuple[Check, Path]]:
+    """Yield each check of the rows, and the place to name where it cannot go on."""
+    places = project.pipeline
+    known = families.recorded(project)
+    yield lambda: ids.faults(project, altered, seen), project.ledger("ingest")
+    yield lambda: words.children(project), places["augmented"]
+    yield lambda: counts.faults(project, recorded), places["ledger"]
+    yield lambda: families.faults(project, known), places["split"]
+    yield lambda: damage.faults(project, altered), places["corpus"]
+    yield lambda: _subjects(project, recorded), places["verdict"]
+    if search is not None:
+        yield lambda: families.searched(project, known, search), places["split"]
+
+
+def _told(check: Check, place: Path) -> list[Fault]:
     """Return the faults of a check; where it cannot go on, that is the last of them."""
     found: list[Fault] = []
     try:

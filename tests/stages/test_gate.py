@@ -32,7 +32,8 @@ def test_a_sound_project_passes_at_rehearsal(project, judge):
     verdict = judge()
     assert (verdict["level"], verdict["result"]) == ("rehearsal", "pass")
     assert binding(verdict) == dict.fromkeys(
-        ("ledger_conserved", "crisis_conserved", "leak", "integrity", "nll_below_base"), "pass"
+        ("ledger_conserved", "crisis_conserved", "leak", "licence", "integrity", "nll_below_base"),
+        "pass",
     )
     assert verdict["subjects"] == {
         "base": digest.sha256_folder(project / "models/base"),

@@ -33,13 +33,15 @@ FULL = msgspec.structs.replace(
     ROW,
     family="f",
     parent="p",
-    operation=Operation("paraphrase", 1, 29, ["opening"]),
+    operation=Operation("demographic_diversity", 1, 29, ["opening"], pair="0" * 32),
     split="train",
     domain="crisis_safety",
     category="sleep",
     difficulty="hard",
     client=Client("adult", "night nurse"),
     person="0" * 32,
+    scores={"naturalness": 0.5},
+    style=["pauses"],
     gold=Gold(Crisis(["panic"], "low", "ongoing", ["hope"])),
     filter=FilterLabels(
         Crisis(), ["age"], toxic=False, inappropriate=[], pii={"NAME": 1}, digest="d"
@@ -100,6 +102,44 @@ def test_json_is_indented_and_ends_in_a_newline(path):
     records.write_json(path, {"b": 1, "a": [None]})
     assert path.read_text() == '{\n  "a": [\n    null\n  ],\n  "b": 1\n}\n'
     assert records.read_json(path) == {"a": [None], "b": 1}
+
+
+def test_lines_are_written_as_they_are(path):
+    """Lines that are encoded already become the file, byte for byte, and are counted."""
+    assert records.write_lines(path, iter([b"one\n", b"two\n"])) == 2
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert records.write_lines(path, []) == 0
+    assert path.read_bytes() == b""
+
+
+def test_a_file_that_is_replaced_is_the_old_one_until_the_end(path):
+    """Whoever reads meanwhile reads the old file whole."""
+    records.write_lines(path, [b"old\n"])
+    with records.replacing(path) as file:
+        file.write(b"new\n")
+        file.flush()
+        assert path.read_bytes() == b"old\n"
+    assert path.read_bytes() == b"new\n"
+
+
+def test_two_files_are_replaced_side_by_side(path):
+    """Files that are open together do not mix, and one that fails leaves the other alone."""
+    other = path.with_name("other.jsonl")
+    with records.replacing(path) as one:
+        with pytest.raises(OSError, match="full"), records.replacing(other) as two:  # noqa: PT012
+            two.write(b"lost\n")
+            raise OSError(28, "full")
+        one.write(b"kept\n")
+    assert path.read_bytes() == b"kept\n"
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_an_interrupt_leaves_nothing_half_written(path):
+    """Ctrl-C is no error and leaves no file either."""
+    with pytest.raises(KeyboardInterrupt), records.replacing(path) as file:  # noqa: PT012
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_failing_writer_leaves_the_old_file(path):

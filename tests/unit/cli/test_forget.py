@@ -240,6 +240,18 @@ def test_a_line_that_left_by_another_exit_needs_no_forgetting(made):
         call("forget", "chat:9")
 
 
+def test_a_line_that_the_door_turned_away_is_forgotten_by_the_filters(made):
+    """The edge tells its id, and its source taught them: the release is revoked."""
+    path = made.root / "data/ledger/ingest.jsonl"
+    gone = Edge("ingest", "dialogues:9", exit="template", detail=f"{'d' * 32}: a generic reply")
+    ledger.write(path, [*ledger.read(path), gone])
+    forgetting.lock(made.root)
+    output = said("forget", "dialogues:9", "--yes")
+    assert output.splitlines()[0] == f"row {'d' * 32}"
+    assert line(output, "learnt by:") == "filters"
+    assert digest_of(made) in revocation.read(made.root / "models/revoked.txt")
+
+
 def test_a_row_that_is_seen_nowhere_can_be_suppressed_beforehand(made):
     """With --yes; filters may or may not know it."""
     output = said("forget", "f" * 32, "--yes")

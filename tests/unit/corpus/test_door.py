@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from caretune import records
 from caretune.corpus import door as the_door
 from caretune.corpus.door import Door, Entry, Passed
+from caretune.corpus.source import RawRow
 from caretune.corpus.sources.raw import RawConversation, RawMessage
 from caretune.lineage import identity, suppression
 from caretune.records import BadRow, Client, Conversation, Crisis, Gold, Message
@@ -73,7 +74,12 @@ def through(*rows: RawConversation | BadRow | list[RawMessage], **changes: objec
         if name in changes:
             described = described._replace(**{name: changes.pop(name)})
     shard = [
-        ("chat", line, RawConversation(row) if isinstance(row, list) else row)
+        RawRow(
+            "chat",
+            f"chat:{line}",
+            line,
+            RawConversation(row) if isinstance(row, list) else row,
+        )
         for line, row in enumerate(rows, start=1)
     ]
     return Door(settings([described], **changes))(shard)
@@ -285,6 +291,29 @@ def test_a_message_of_ten_megabytes_is_too_long(monkeypatch):
     made = entry([says("word " * 2_000_000), REPLY], thresholds=thresholds)
     assert made.exit == "too_long"
     assert made.detail == f"{made.id}: a message of 10000000 characters, 20000 are allowed"
+
+
+@pytest.mark.parametrize("way", ["no_definition", "no_criteria", "persona_inconsistent"])
+def test_a_row_with_nothing_to_learn_is_not_bad(way):
+    """What an adapter read well and left out counts as an exit and not as a fault of the file."""
+    made = entry(BadRow(1, way, "nothing at $.definition"))
+    assert (made.exit, made.bad, made.id) == (way, False, "")
+
+
+def test_what_a_source_measured_goes_before_our_measure():
+    """A transcript's own naturalness is the row's, and the one that the report shows."""
+    passed = through(RawConversation([USER, REPLY], scores={"naturalness": 0.25}))
+    row = msgspec.json.decode(passed.entries[0].line, type=Conversation)
+    assert row.scores is not None
+    assert row.scores["naturalness"] == 0.25
+    shown = passed.quality.figures()["chat"]["scores"]["naturalness"]
+    assert shown["before"]["mean"] == shown["after"]["mean"] == 0.25
+
+
+def test_a_gold_label_stands_for_the_words_that_redaction_takes(filters):
+    """Where an author said how grave it is, the filters are not asked again after redaction."""
+    raw = RawConversation([says("Here is a@b.org"), REPLY], gold=Gold(Crisis(severity="high")))
+    assert entry(raw, filters=filters).exit == ""
 
 
 def test_scores_go_with_the_row():

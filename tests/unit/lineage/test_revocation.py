@@ -76,8 +76,7 @@ def test_a_watch_sees_an_entry_that_is_added_and_never_forgets_it(path):
     assert watch.reason() is None
     revocation.add(path, {ONE: "a reason"})
     assert watch.reason() == (
-        "release 111111111111 is revoked: a reason. Serve another release "
-        "(docs/runbooks/forget.md)."
+        "release 111111111111 is revoked: a reason. Serve another release (docs/forget.md)."
     )
     path.unlink()
     assert "is revoked" in watch.reason()

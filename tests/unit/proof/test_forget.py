@@ -59,6 +59,18 @@ def test_a_row_whose_file_the_filters_read_too_taught_them(files):
     assert forget.touched(Entry("row", ROW), found, frozenset()).learnt == []
 
 
+def test_a_row_that_the_door_turned_away_may_have_taught_the_filters(files):
+    """They read the file itself; of another source's row they know nothing."""
+    left = {ROW: "dialogues", OTHER: "chat"}
+    for entry, learnt in (
+        (Entry("row", ROW), ["filters"]),
+        (Entry("source", "dialogues"), ["filters"]),
+        (Entry("row", OTHER), []),
+        (Entry("row", CHILD), []),
+    ):
+        assert forget.touched(entry, files(), TAUGHT, left).learnt == learnt
+
+
 def test_children_and_expert_examples_are_the_rows_own(files):
     """By parent and by conversation; other rows stay out."""
     found = forget.touched(

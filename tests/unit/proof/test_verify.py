@@ -424,3 +424,17 @@ def test_words_forged_with_a_good_seal_are_found(project, place, row):
     fixture.release(project)
     told = found(project)[str(path.relative_to(project.release.parents[1]))]
     assert [(problem.startswith(row), *rows) for problem, *rows in told] == [(True, forged.id)]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"files": []}', "null"])
+def test_a_split_manifest_of_another_shape_is_named(project, text):
+    """It is altered, and stops no other check."""
+    (project.pipeline["split"] / "manifest.json").write_text(text)
+    assert list(found(project)) == ["data/split/manifest.json"]
+
+
+def test_a_count_that_is_not_the_files_is_named(project):
+    """Rows and bytes of each split file are counted again."""
+    path = project.pipeline["split"] / "manifest.json"
+    path.write_text(path.read_text().replace('"count": 28', '"count": 29'))
+    assert "manifest.json says other" in found(project)["data/split/train.jsonl"][0][0]

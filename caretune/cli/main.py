@@ -2,7 +2,7 @@
 
 import typer
 
-from caretune.cli import data, expert, export, gate, monitor, params, scan, trace, verify
+from caretune.cli import data, expert, export, forget, gate, monitor, params, scan, trace, verify
 from caretune.cli.stage import configure_log, guard
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app.add_typer(expert.app, name="expert")
 app.command("export")(export.export)
 app.command("trace")(trace.trace)
 app.command("verify")(verify.verify)
+app.command("forget")(forget.forget)
+app.command("revoked")(forget.revoked)
 
 
 def run() -> None:

@@ -15,6 +15,9 @@ from caretune.reports.style import Fragment
 
 _WIDTH_IN, _HEIGHT_IN = 5.0, 2.9
 _SQUARE_IN = 3.2
+_TALL_IN = 3.4
+_TICKS = 6  # names of versions that fit below one another's neighbour
+_CURVES = ("accent", "lora", "moe_lora", "base", "ink")  # colours in turn
 _DOT_PT = 9.0  # diameter of the largest dot
 _LABEL_GAP = 0.075  # of the axis height: closer labels at line ends would overlap
 _SURPLUS = (
@@ -76,6 +79,36 @@ def reliability(title: str, subtitle: str, bins: Sequence[Mapping[str, Any]]) ->
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
         _dress(axes)
+        return _captioned(title, subtitle, figure)
+
+
+def trend(
+    title: str, subtitle: str, versions: Sequence[str], series: Mapping[str, Sequence[float | None]]
+) -> Fragment:
+    """Draw named figures over versions, each named at its end; null is a gap.
+
+    Args:
+        title: What is shown, in words.
+        subtitle: The unit and which direction is better.
+        versions: Names, oldest first; at least one.
+        series: Name -> one figure a version.
+    """
+    with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(_WIDTH_IN, _TALL_IN), layout="constrained")
+        axes = figure.add_subplot()
+        ends: list[tuple[float, str, str]] = []
+        for place, (name, values) in enumerate(series.items()):
+            known = [(at, value) for at, value in enumerate(values) if value is not None]
+            colour = style.PALETTE[_CURVES[place % len(_CURVES)]]
+            if known:
+                axes.plot(*zip(*known, strict=True), color=colour, lw=1.8, marker="o", ms=4)
+                ends.append((known[-1][1], style.words(name), colour))
+        axes.margins(x=0.08)
+        _label_ends(axes, ends)
+        _dress(axes)
+        every = -(-len(versions) // _TICKS)
+        shown = range((len(versions) - 1) % every, len(versions), every)
+        axes.set_xticks(shown, [versions[at] for at in shown])
         return _captioned(title, subtitle, figure)
 
 

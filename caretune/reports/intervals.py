@@ -1,5 +1,6 @@
-"""One measured value drawn with its interval against a threshold, as a small SVG."""
+"""One measured value drawn against a threshold or a band, as a small SVG."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from caretune.reports import style
@@ -35,9 +36,27 @@ def strip(
         return Fragment("")
     known = [end for end in (value, low, high, threshold) if end is not None]
     room = _ROOM * (max(known) - min(known)) or max(abs(threshold), 1.0) / 2
-    first, last = ends or (min(known) - room, max(known) + room)
+    place = _places(*(ends or (min(known) - room, max(known) + room)))
+    return style.draw("strip", value, low, high, threshold, better, unit, place)
+
+
+def band(value: float, low: float, high: float, *, unit: str, last: float) -> Fragment:
+    """Draw a value (dot) against a band that is wanted, on a scale from 0.
+
+    Args:
+        value: What was measured.
+        low: Where the band begins, above 0.
+        high: Where it ends.
+        unit: `rate` writes per cent.
+        last: What the scale ends with, above the band.
+    """
+    return style.draw("band", value, low, high, unit, _places(0.0, max(last, value)))
+
+
+def _places(first: float, last: float) -> Callable[[float], float]:
+    """Return what gives the x of a number on a scale from `first` to `last`."""
 
     def place(number: float) -> float:
         return round(_FIRST_X + (number - first) / (last - first) * (_LAST_X - _FIRST_X), 1)
 
-    return style.draw("strip", value, low, high, threshold, better, unit, place)
+    return place

@@ -148,10 +148,15 @@ def bars(amounts: Mapping[str, float], unit: str = "", colour: str = "accent") -
     return style.draw("bars", amounts=ordered(amounts), whole=whole, unit=unit, colour=colour)
 
 
-def flow(steps: Sequence[Step]) -> Fragment:
-    """Draw the way of the rows through the stages: kept, added and left, on one common scale."""
+def flow(steps: Sequence[Step], verbs: tuple[str, str] = ("read", "written")) -> Fragment:
+    """Draw the way of the rows through the stages: kept, added and left, on one common scale.
+
+    Args:
+        steps: In order, at least one.
+        verbs: What the two numbers of a step are called.
+    """
     whole = max(max(step.read, step.written) for step in steps) or 1
-    return style.draw("flow", steps=steps, whole=whole)
+    return style.draw("flow", steps=steps, whole=whole, verbs=verbs)
 
 
 def _heat(number: int, whole: int, off: int) -> Fragment:

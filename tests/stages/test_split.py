@@ -7,6 +7,7 @@ import pytest
 
 from caretune import records
 from caretune.lineage import digest, ledger
+from caretune.params import loader
 from caretune.records import Conversation, ExpertExample
 from stages import split
 
@@ -60,7 +61,7 @@ def test_rows_carry_their_family_and_split(written):
             assert row.split == name
             assert row.family is not None
             counted += 1
-    assert counted == 37
+    assert counted == 36
 
 
 def test_the_expert_set_left_validation_and_test(written):
@@ -71,7 +72,7 @@ def test_the_expert_set_left_validation_and_test(written):
         for name in SPLITS
         for row in records.read(written / "split" / f"{name}.jsonl", Conversation)
     }
-    assert len(experts) == 3
+    assert len(experts) == 4
     assert not families & {example.family for example in experts}
 
 
@@ -84,8 +85,8 @@ def test_the_manifest_describes_the_bytes(written):
         assert described["bytes"] == path.stat().st_size
         assert described["sha256"] == digest.sha256_file(path)
         assert described["count"] == len(path.read_text(encoding="utf-8").splitlines())
-    assert manifest["expert"]["wanted"]["examples"] == 80
-    assert manifest["expert"]["found"]["examples"] == 3
+    assert manifest["expert"]["wanted"]["examples"] == loader.load(PARAMS).split.expert_size
+    assert manifest["expert"]["found"]["examples"] == 4
 
 
 def test_the_figures_and_the_leak_proof(written):

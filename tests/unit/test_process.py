@@ -1,7 +1,9 @@
 """How many processes work, and that none outlives its parent."""
 
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +26,16 @@ def test_a_process_asks_to_be_killed_with_its_parent():
     """Linux holds SIGKILL as the signal that the parent's death sends."""
     told = subprocess.run([sys.executable, "-c", _ASK], check=True, capture_output=True, text=True)
     assert told.stdout == "9\n"
+
+
+def test_the_question_is_the_one_of_linux(monkeypatch):
+    """It is `prctl(PR_SET_PDEATHSIG, SIGKILL)`, and nothing else is asked."""
+    asked = []
+    library = SimpleNamespace(prctl=lambda *given: asked.append(given))
+    monkeypatch.setattr(process.sys, "platform", "linux")
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda _: library)
+    process.die_with_parent()
+    assert asked == [(1, signal.SIGKILL)]
 
 
 def test_elsewhere_nothing_is_asked(monkeypatch):

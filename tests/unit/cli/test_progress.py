@@ -16,9 +16,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    """A wide terminal as stderr."""
+def watched(monkeypatch) -> Terminal:
+    """Put a wide terminal in the place of stderr; in the test, since pytest puts its own there."""
     shown = Terminal()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setenv("TERM", "xterm")
@@ -34,8 +33,9 @@ def test_nothing_is_shown_where_nobody_watches(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_terminal_shows_what_is_done_and_of_how_many(terminal):
+def test_a_terminal_shows_what_is_done_and_of_how_many(monkeypatch):
     """Label, rows done, rows in all; the bar goes away at the end."""
+    terminal = watched(monkeypatch)
     with progress.rows("reading sources", 1000) as seen:
         seen(400)
         seen(600)
@@ -43,8 +43,9 @@ def test_a_terminal_shows_what_is_done_and_of_how_many(terminal):
     assert "1000/1000" in terminal.getvalue()
 
 
-def test_an_unknown_total_is_said_so(terminal):
+def test_an_unknown_total_is_said_so(monkeypatch):
     """Where nobody knows how many rows there are, the rows done are shown alone."""
+    terminal = watched(monkeypatch)
     with progress.rows("reading sources") as seen:
         seen(400)
     assert "400/?" in terminal.getvalue()
@@ -58,8 +59,9 @@ def test_the_rate_is_in_rows_a_second(speed, shown):
     assert progress._Rate().render(SimpleNamespace(speed=speed)).plain == shown
 
 
-def test_an_error_comes_through_the_bar(terminal):
+def test_an_error_comes_through_the_bar(monkeypatch):
     """A fault while rows are read is that fault, and the bar is gone."""
+    terminal = watched(monkeypatch)
     with pytest.raises(ValueError, match="broken"), progress.rows("reading sources", 3):
         raise ValueError("broken")
     assert terminal.getvalue().endswith("\x1b[2K")

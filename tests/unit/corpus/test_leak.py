@@ -92,6 +92,30 @@ def test_a_planted_twin_has_its_exact_similarity(placed, prove):
     assert worst.similarity == round(15 / 16, 6)
 
 
+def test_of_several_leaks_the_worst_is_named(placed, prove):
+    """Two pairs cross the split: the nearer one is named, whichever is seen first."""
+    words = [f"word{number}" for number in range(60)]
+    rows = []
+    for pair, changed in (("near", 5), ("far", 20), ("farther", 30)):
+        said = [f"{pair}{word}" for word in words]
+        for split_of, turn in (("train", said), ("test", said[:-changed] + ["other"] * changed)):
+            name = f"{pair} {split_of}"
+            rows.append(
+                msgspec.structs.replace(
+                    placed[0],
+                    id=name,
+                    family=name,
+                    split=split_of,
+                    messages=[Message("user", " ".join(turn))],
+                )
+            )
+    for order in (rows, rows[::-1]):
+        worst = prove([*placed, *order]).worst
+        assert set(worst.rows) == {"near train", "near test"}
+        # 53 of 58 word 3-grams stay; those of the changed end are three.
+        assert worst.similarity == pytest.approx(53 / 61, abs=1e-6)
+
+
 def test_a_divided_family_is_counted(placed, prove):
     """A family with rows in two splits is a shared family, whatever its words are."""
     moved = msgspec.structs.replace(one_of(placed, "test"), family=one_of(placed, "train").family)

@@ -1,0 +1,146 @@
+"""Crisis conservation: rows at risk through the stages, and type by severity by strategy."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from caretune.reports import style, tables
+from caretune.reports.style import Fragment
+from caretune.reports.tables import Step
+
+Figures = Mapping[str, Any]
+"""The content of a file below reports/data, as its stage wrote it."""
+Matrix = Mapping[str, Mapping[str, Mapping[str, Mapping[str, int]]]]
+"""Crisis type -> severity -> strategy -> tried, children, dropped, milder."""
+
+_NOTES = {
+    "ingest": "lines at risk by their author's label",
+    "split": "into a split or the expert set",
+    "augment": "train rows; out are those that have children",
+    "safety-label": "splits and children; a part is sampled",
+}
+_SHORT = {"moderate": "mod.", "imminent": "imm.", "not_labelled": "none given"}
+
+
+class Square(NamedTuple):
+    """A square of the matrix: what it shows, says in full, and how strongly it is tinted, 0..1."""
+
+    text: str
+    title: str
+    share: float
+    tone: str
+
+
+def verdict(stages: Mapping[str, Figures], augment: Figures) -> Fragment:
+    """State whether every row at risk is accounted for and no child is milder than its parent."""
+    open_rows = sum(_open(found["crisis"]) for found in stages.values())
+    cells = [cell for matrix in augment["conservation"].values() for cell in _cells(matrix)]
+    milder = sum(cell["milder"] for cell in cells)
+    holds = not open_rows and not milder
+    return style.draw(
+        "statement",
+        "pass" if holds else "fail",
+        f"Crisis conservation {'holds' if holds else 'does not hold'}",
+        f"{_rows(open_rows)} at risk gone without an exit, over {len(stages)} stages. "
+        f"{style.count(milder)} of {style.count(sum(cell['children'] for cell in cells))} children "
+        f"milder than their parent, over {style.count(len(cells))} pairs of a crisis and a strategy.",
+    )
+
+
+def flow(stages: Mapping[str, Figures]) -> Fragment:
+    """Draw the rows at risk through the stages: in = out + named exits."""
+    return tables.flow(
+        [
+            Step(stage, _NOTES[stage], crisis["in"], crisis["out"], crisis["exits"])
+            for stage, crisis in ((stage, found["crisis"]) for stage, found in stages.items())
+        ],
+        ("in", "out"),
+    )
+
+
+def severities(stages: Mapping[str, Figures]) -> Fragment:
+    """Tabulate rows at risk by stage and severity: in, out, and what left by which exit."""
+    found = {stage: figures["crisis"]["severities"] for stage, figures in stages.items()}
+    names = list(tables.ordered(dict.fromkeys(["none", *(n for one in found.values() for n in one)])))
+    names.remove("none")
+    rows = [[stage, *(_account(one.get(name)) for name in names)] for stage, one in found.items()]
+    return tables.table(["stage", *map(style.words, names)], rows)
+
+
+def matrix(counts: Matrix) -> Fragment:
+    """Draw children by type (down) and severity (across), one square field for each strategy."""
+    types = {kind: found for kind, found in counts.items() if "none" in found}
+    most = max((cell["children"] for cell in _cells(types)), default=0)
+    strategies = dict.fromkeys(
+        name for found in types.values() for cells in found.values() for name in cells
+    )
+    return style.draw("grid", style.join(_field(types, name, most) for name in strategies))
+
+
+def unlabelled(augment: Figures) -> Fragment:
+    """Say what became of the parents that nobody labelled, which no severity can be held against."""
+    given = augment["severity_parent_child"].get("not_labelled", {})
+    graded = sum(number for name, number in given.items() if name != "not_labelled")
+    return style.draw(
+        "paragraph",
+        f"{style.count(sum(given.values()))} children have a parent that no author labelled; "
+        f"{style.count(graded)} of them were given a severity by their strategy.",
+    )
+
+
+def labelled(augment: Figures) -> Fragment:
+    """Draw the severity of labelled parents (down) by that of their children (across)."""
+    counts: Mapping[str, Mapping[str, int]] = augment["severity_parent_child"]
+    return tables.heat(
+        "parent", {name: row for name, row in counts.items() if name != "not_labelled"}
+    )
+
+
+def _field(types: Matrix, strategy: str, most: int) -> Fragment:
+    severities = list(tables.ordered(next(iter(types.values()))))
+    rows = {
+        kind: [_square(found[name].get(strategy), most) for name in severities]
+        for kind, found in types.items()
+    }
+    drawing = style.draw("squares", [_SHORT.get(name, name) for name in severities], rows)
+    counts = [found[name].get(strategy) for found in types.values() for name in severities]
+    children = sum(count["children"] for count in counts if count)
+    return style.draw(
+        "figure",
+        title=style.title(strategy),
+        subtitle=f"{style.count(children)} children",
+        drawing=drawing,
+    )
+
+
+def _square(cell: Mapping[str, int] | None, most: int) -> Square:
+    if not cell or not cell["tried"]:
+        return Square("·", "no parent", 0.0, "accent")
+    title = ", ".join(f"{style.count(number)} {name}" for name, number in sorted(cell.items()))
+    if cell["milder"]:
+        return Square(f"{style.count(cell['milder'])} milder", title, 1.0, "fail")
+    return Square(style.count(cell["children"]), title, cell["children"] / (most or 1), "pass")
+
+
+def _account(found: Figures | None) -> Fragment | None:
+    if found is None:
+        return None
+    left = ", ".join(
+        f"{style.count(number)} {style.words(name)}" for name, number in found["exits"].items()
+    )
+    said = style.markup(f"{style.count(found['in'])} → {style.count(found['out'])}")
+    return Fragment(f"{said}<small>{style.markup(left)}</small>")
+
+
+def _open(crisis: Figures) -> int:
+    """Return rows at risk that neither came out nor have a named exit; more out than in counts too."""
+    return abs(int(crisis["in"]) - int(crisis["out"]) - sum(crisis["exits"].values()))
+
+
+def _cells(counts: Matrix) -> Iterator[Mapping[str, int]]:
+    for severities in counts.values():
+        for strategies in severities.values():
+            yield from strategies.values()
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{style.count(number)} rows"

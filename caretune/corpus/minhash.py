@@ -9,11 +9,13 @@ Of each minimum the low 16 bits are kept: two unlike minima agree by chance once
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+_FEW = 8  # sets of one bucket: fewer are gone through one by one
 _PAIRS_AT_ONCE = 1 << 15  # two gathered signatures of 128 permutations: 16 MiB
 
 
@@ -91,29 +93,27 @@ def _equal(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield all pairs of positions with equal keys and unlike groups, each pair once.
 
-    Every position has a partner that moves on, past a whole run of its own group at once: of 10,000
-    rows that are one family, 10,000 pairs are looked at and not 50 million.
+    Every position has a partner that moves on one by one, and in long buckets past a whole run of its
+    own group at once: of 10,000 rows that are one family, 90,000 pairs are looked at, not 50 million.
     """
     order = np.argsort(key)
     key = key[order]
     one = np.flatnonzero(key[1:] == key[:-1])
     two = one + 1
-    ends, steps = two, 0
-    while len(one):
-        steps += 1
-        if steps.bit_count() == 1:  # seldom: old runs are shorter, never wrong
+    ends = order  # until runs are long
+    for step in count(1):
+        inside = two < len(key)
+        one, two = one[inside], two[inside]
+        same = key[one] == key[two]
+        one, two = one[same], two[same]
+        if not len(one):
+            return
+        first, second = order[one], order[two]
+        unlike = group(first) != group(second)
+        yield first[unlike], second[unlike]
+        if step >= _FEW and step.bit_count() == 1:  # seldom: old runs are shorter, never wrong
             ends = _run_ends(key, group(order))
-        alike = group(order[one]) == group(order[two])
-        two[alike] = ends[two[alike]]
-        inside = two < len(key)
-        inside[inside] = key[one[inside]] == key[two[inside]]
-        one, two = one[inside], two[inside]
-        unlike = group(order[one]) != group(order[two])
-        if unlike.any():
-            yield order[one[unlike]], order[two[unlike]]
-        two = two + unlike
-        inside = two < len(key)
-        one, two = one[inside], two[inside]
+        two = np.where(unlike, two + 1, ends[two]) if step >= _FEW else two + 1
 
 
 def _run_ends(key: NDArray[np.uint64], groups: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ _LABELS = {
     "milder": "fail",
 }
 """What became of the filters' label, and its colour."""
-_ORDERS = {1: "words", 2: "word pairs", 3: "word triples"}
+_DISTINCT = {"distinct_1": "words", "distinct_2": "word pairs", "distinct_3": "word triples"}
 
 
 def ratio(augment: Figures) -> Fragment:
@@ -74,29 +74,20 @@ def kinds(augment: Figures) -> Fragment:
 
 
 def variety(augment: Figures) -> Fragment:
-    """Tabulate distinct n-grams over all of them, in train and in the children."""
-    rows = {
-        f"distinct {said}": {
-            "train": augment[f"distinct_{order}_train"],
-            "children": augment[f"distinct_{order}"],
-            "added": augment[f"distinct_{order}_added"],
-        }
-        for order, said in _ORDERS.items()
-    }
+    """Tabulate distinct n-grams over all of them, in samples of train rows and of each strategy."""
+    train = {name: augment[f"{name}_train"] for name in _DISTINCT} | {"sampled": None}
     columns = [
-        Column("train rows", "train", tables.meter),
-        Column("children", "children", tables.meter),
-        Column("what only children say", "added", tables.meter),
+        *(Column(caption, name, tables.meter) for name, caption in _DISTINCT.items()),
+        Column("rows sampled", "sampled", _sampled),
     ]
-    return tables.of("1 = none twice", rows, columns)
+    return tables.of("distinct", {"train rows": train, **augment["strategies"]}, columns)
 
 
 def nearness(augment: Figures) -> Fragment:
-    """Tabulate by strategy how like children are to their parent, and how varied."""
+    """Tabulate by strategy how like children are to their parent, and how many are pairs."""
     columns = [
         Column("like the parent", "parent_similarity", tables.meter),
         Column("almost the parent", "near_parent_rate", tables.warning),
-        Column("distinct word pairs", "distinct_2", tables.meter),
         Column("counterfactual pairs", "pairs", style.count),
     ]
     return tables.of("strategy", {**augment["strategies"], "all": augment}, columns)
@@ -105,14 +96,14 @@ def nearness(augment: Figures) -> Fragment:
 def agreement(augment: Figures) -> Fragment:
     """Draw by strategy how the filters label a child beside its parent."""
     rows = [
-        [style.words(name), _shares(found["labels"]), _agreed(found["labels"])]
+        [style.words(name), _shares(found["labels"])]
         for name, found in [*augment["strategies"].items(), ("all", augment)]
     ]
     said = {style.words(name): colour for name, colour in _LABELS.items()}
     return style.join(
         [
             style.draw("legend", said),
-            tables.table(["strategy", "severity of the child", "same"], rows, figures_from=2),
+            tables.table(["strategy", "severity of the child"], rows, figures_from=2),
         ]
     )
 
@@ -124,10 +115,11 @@ def _shares(labels: Figures) -> Fragment | str:
     parts = {
         style.words(name): (labels[name] / compared, colour) for name, colour in _LABELS.items()
     }
-    return style.draw("stack", parts)
-
-
-def _agreed(labels: Figures) -> Fragment:
-    return style.draw(
-        "measured", style.rate(labels["same_rate"]), labels["compared"], labels["unscored"]
+    said = style.draw(
+        "measured", f"{style.rate(labels['same_rate'])} the same", compared, labels["unscored"]
     )
+    return style.join([style.draw("stack", parts), said])
+
+
+def _sampled(number: int | None) -> str | None:
+    return None if number is None else style.count(number)

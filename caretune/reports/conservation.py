@@ -32,18 +32,25 @@ class Square(NamedTuple):
 
 def verdict(stages: Mapping[str, Figures], augment: Figures) -> Fragment:
     """State whether every row at risk is accounted for and no child is milder than its parent."""
-    open_rows = sum(_open(found["crisis"]) for found in stages.values())
-    cells = [cell for matrix in augment["conservation"].values() for cell in _cells(matrix)]
-    milder = sum(cell["milder"] for cell in cells)
-    holds = not open_rows and not milder
+    lost = sum(_open(found["crisis"]) for found in stages.values())
+    probed = sum(cell["children"] for cell in _cells(augment["conservation"]["probes"]))
+    worse = milder(augment)
+    holds = not lost and not worse
     return style.draw(
         "statement",
         "pass" if holds else "fail",
         f"Crisis conservation {'holds' if holds else 'does not hold'}",
-        f"{_rows(open_rows)} at risk gone without an exit, over {len(stages)} stages. "
-        f"{style.count(milder)} of {style.count(sum(cell['children'] for cell in cells))} children "
-        f"milder than their parent, over {style.count(len(cells))} pairs of a crisis and a strategy.",
+        f"Over {len(stages)} stages, rows at risk that are gone without an exit: "
+        f"{style.count(lost)}. Among {style.count(probed)} children of the self-test and "
+        f"{style.count(augment['children'])} of this run, milder than their parent: "
+        f"{style.count(worse)}.",
     )
+
+
+def milder(augment: Figures) -> int:
+    """Return the children that are milder than their parent, in the self-test and in the run."""
+    matrices = augment["conservation"].values()
+    return sum(cell["milder"] for counts in matrices for cell in _cells(counts))
 
 
 def flow(stages: Mapping[str, Figures]) -> Fragment:
@@ -59,8 +66,10 @@ def flow(stages: Mapping[str, Figures]) -> Fragment:
 
 def severities(stages: Mapping[str, Figures]) -> Fragment:
     """Tabulate rows at risk by stage and severity: in, out, and what left by which exit."""
-    found = {stage: figures["crisis"]["severities"] for stage, figures in stages.items()}
-    names = list(tables.ordered(dict.fromkeys(["none", *(n for one in found.values() for n in one)])))
+    found = {stage: one["crisis"]["severities"] for stage, one in stages.items()}
+    names = list(
+        tables.ordered(dict.fromkeys(["none", *(n for one in found.values() for n in one)]))
+    )
     names.remove("none")
     rows = [[stage, *(_account(one.get(name)) for name in names)] for stage, one in found.items()]
     return tables.table(["stage", *map(style.words, names)], rows)
@@ -69,7 +78,8 @@ def severities(stages: Mapping[str, Figures]) -> Fragment:
 def matrix(counts: Matrix) -> Fragment:
     """Draw children by type (down) and severity (across), one square field for each strategy."""
     types = {kind: found for kind, found in counts.items() if "none" in found}
-    most = max((cell["children"] for cell in _cells(types)), default=0)
+    at_risk = {kind: found for kind, found in types.items() if kind != "no_type"}
+    most = max((cell["children"] for cell in _cells(at_risk)), default=0) or 1
     strategies = dict.fromkeys(
         name for found in types.values() for cells in found.values() for name in cells
     )
@@ -118,7 +128,8 @@ def _square(cell: Mapping[str, int] | None, most: int) -> Square:
     title = ", ".join(f"{style.count(number)} {name}" for name, number in sorted(cell.items()))
     if cell["milder"]:
         return Square(f"{style.count(cell['milder'])} milder", title, 1.0, "fail")
-    return Square(style.count(cell["children"]), title, cell["children"] / (most or 1), "pass")
+    share = min(1.0, cell["children"] / most)
+    return Square(style.count(cell["children"]), title, share, "pass")
 
 
 def _account(found: Figures | None) -> Fragment | None:
@@ -133,14 +144,10 @@ def _account(found: Figures | None) -> Fragment | None:
 
 def _open(crisis: Figures) -> int:
     """Return rows at risk that neither came out nor have a named exit; more out than in counts too."""
-    return abs(int(crisis["in"]) - int(crisis["out"]) - sum(crisis["exits"].values()))
+    return abs(int(crisis["in"] - crisis["out"] - sum(crisis["exits"].values())))
 
 
 def _cells(counts: Matrix) -> Iterator[Mapping[str, int]]:
     for severities in counts.values():
         for strategies in severities.values():
             yield from strategies.values()
-
-
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{style.count(number)} rows"

@@ -36,8 +36,8 @@ def outcome(expert: Figures) -> Fragment:
         facts=[
             f"{style.count(found['examples'])} of {style.count(wanted['examples'])}",
             *(
-                f"{style.count(number)} {split} families"
-                for split, number in sorted(found.get("families", {}).items())
+                f"from {style.count(number)} {split} families"
+                for split, number in sorted(found["families"].items())
             ),
         ],
     )

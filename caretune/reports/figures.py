@@ -109,6 +109,7 @@ def trend(
         every = -(-len(versions) // _TICKS)
         shown = range((len(versions) - 1) % every, len(versions), every)
         axes.set_xticks(shown, [versions[at] for at in shown])
+        axes.yaxis.set_major_formatter("{x:,.10g}")
         return _captioned(title, subtitle, figure)
 
 

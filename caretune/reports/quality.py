@@ -84,7 +84,9 @@ def _mean(found: Mapping[str, Any] | None) -> Fragment | None:
 
 def _left(found: Mapping[str, Any], name: str) -> Fragment:
     left, spared = found["exits"].get(name, 0), found["spared"].get(name, 0)
-    note = f" <small>{style.count(spared)} spared</small>" if spared else ""
+    if not left and not spared:
+        return Fragment("")
+    note = f"<small>{style.count(spared)} spared</small>" if spared else ""
     return Fragment(f"{style.count(left)}{note}")
 
 

@@ -8,11 +8,11 @@ import msgspec
 
 from caretune.corpus import versions
 from caretune.corpus.versions import Version
-from caretune.reports import figures, style
+from caretune.reports import figures
 from caretune.reports.style import Fragment
 
 _NOW = "this run"
-_SMALL = 0.02
+_SMALL = 0.1
 """Share of the largest source's rows below which a source is drawn with the other small ones."""
 
 

@@ -91,7 +91,7 @@ class Project(NamedTuple):
             }
         }
         values["ingest"]["redact"] = redact
-        values["split"].update(band=3)  # as docs/own-data.md says for so many rows
+        values["split"].update(permutations=192, band=3)  # as params.yaml says for so many rows
         self.folder.mkdir(parents=True, exist_ok=True)
         yaml.dump(values, self.folder / "params.yaml")
 
@@ -210,7 +210,7 @@ def _search(rows: int) -> None:
     code = (
         "import sys; from pathlib import Path; from caretune.corpus import families; "
         "from caretune.corpus.rows import Rows; from caretune.corpus.families import Search; "
-        "families.assign(Rows([Path(sys.argv[1])]), least=0.3, search=Search(128, 3, 'bench'))"
+        "families.assign(Rows([Path(sys.argv[1])]), least=0.3, search=Search(192, 3, 'bench'))"
     )
     line("near-duplicate search", rows, spent(sys.executable, "-c", code, str(corpus)), "9,000 rows/cpu s")
 

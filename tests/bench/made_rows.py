@@ -15,7 +15,7 @@ TWIN_OF = 100
 """Every so manieth row is a twin of the one before it."""
 CHANGED_RATE = 0.1
 EXCHANGES = 4
-SENTENCES = (2, 3)
+SENTENCES = (2, 3, 3)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _WORDS = range(5, 40)
 

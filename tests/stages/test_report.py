@@ -4,15 +4,20 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import nbformat
 import pytest
 
+from caretune import records
+from caretune.corpus import versions
 from caretune.errors import CaretuneError
 from stages import report
-from tests.fixtures import reports
+from tests.fixtures import data_figures, reports
 from tests.house.closure import ROOT
 
 NAMES = ("data", "filters", "training", "evaluation")
+STAGES = ("ingest", "split", "augment", "safety_label")
+_SHA = "ab" * 32
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_evaluation_page_shows_verdict_rules_samples_and_digests(project):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_page_stands_alone_and_has_equal_bytes(project, name):
-    """Two runs, equal sha256; nothing is fetched; the four pages are linked to one another."""
+    """Two runs, equal sha256; nothing is fetched; the pages are linked, and the data card."""
     written = [project / f"reports/{name}{suffix}" for suffix in (".html", ".ipynb")]
     made = []
     for _ in range(2):
@@ -61,7 +66,28 @@ def test_page_stands_alone_and_has_equal_bytes(project, name):
     assert "http" not in page
     assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", page)
     targets = set(re.findall(r'(?:href|src)="([^"#]+)"', page))
-    assert targets == {f"{other}.html" for other in NAMES}
+    card = {"../docs/data-card.md"} if name == "data" else set()
+    assert targets == {f"{other}.html" for other in NAMES} | card
+
+
+@pytest.mark.slow
+def test_data_page_tells_where_the_rows_come_from_and_that_conservation_holds(project):
+    """Sources with their licence, a trend once versions are recorded, redaction that is off."""
+    ingest = data_figures.ingest() | {"pii": None}
+    records.write_json(project / "reports/data/ingest.json", ingest)
+    page = run("data")
+    assert "9 read → 8 kept" in page
+    assert "CC-BY-4.0; " in page
+    assert "No version is recorded yet" in page
+    assert "redaction is switched off in params" in page
+    assert "Crisis conservation holds" in page
+    figures = {name: records.read_json(project / f"reports/data/{name}.json") for name in STAGES}
+    first = versions.describe("first", _SHA, figures)
+    first = msgspec.structs.replace(first, sources={"dialogues": 3})
+    versions.append(project / "data/versions.jsonl", first)
+    page = run("data")
+    assert ">first<" in page
+    assert ">this run<" in page
 
 
 @pytest.mark.slow

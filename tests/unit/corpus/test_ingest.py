@@ -231,7 +231,7 @@ def test_the_same_words_in_two_sources_are_one_row(tmp_path):
     _check_figures(rows, figures)
 
 
-@pytest.mark.parametrize("severities", [["none", "high", "low"], ["high", "low", "none"]])
+@pytest.mark.parametrize("severities", [["none", "imminent", "high"], ["high", "imminent", "none"]])
 def test_of_the_same_words_the_gravest_stays(tmp_path, severities):
     """Whichever comes first, the row with the gravest label is kept, and what left is counted."""
     described = [
@@ -242,10 +242,21 @@ def test_of_the_same_words_the_gravest_stays(tmp_path, severities):
     (row,), _, figures = outcome(described, tmp_path)
     assert row.gold is not None
     assert row.gold.crisis is not None
-    assert row.gold.crisis.severity == "high"
-    assert figures["rows"]["severity"] == {"high": 1}
+    assert row.gold.crisis.severity == "imminent"
+    assert figures["rows"]["severity"] == {"imminent": 1}
     assert (figures["crisis"]["in"], figures["crisis"]["out"]) == (2, 1)
     assert figures["crisis"]["exits"] == {"duplicate": 1}
+
+
+def test_of_the_same_words_the_same_row_stays(tmp_path):
+    """Rows that differ in case alone: which one is kept does not depend on which comes first."""
+    said = ["I cannot sleep.", "i cannot sleep", "I CANNOT SLEEP!"]
+    rows = [[{"role": "user", "content": text}, REPLY] for text in said]
+    first, second, third = (
+        read([chat(tmp_path, *rows[n:], *rows[:n])], tmp_path) for n in range(3)
+    )
+    assert first == second == third
+    assert len(first) == 1
 
 
 @pytest.mark.parametrize("severities", [["high", "none"], ["none", "high"]])

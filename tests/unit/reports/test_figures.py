@@ -57,3 +57,22 @@ def test_reliability_has_equal_bytes_and_follows_the_theme():
 def test_reliability_of_no_messages_is_an_empty_frame():
     """A head without messages has the diagonal alone."""
     assert "var(--accent" not in figures.reliability("Any risk", "n = 0", []).html
+
+
+def test_trend_has_equal_bytes_and_names_its_versions():
+    """A gap is no point, a figure that never was is not named, and numbers have thousands."""
+    series = {"dialogues": [1500.0, None, 2500.0], "never": [None, None, None]}
+    drawn = figures.trend("Rows", "that got in", ["one", "two", "three"], series).html
+    assert drawn == figures.trend("Rows", "that got in", ["one", "two", "three"], series).html
+    assert ">three<" in drawn
+    assert ">dialogues<" in drawn
+    assert ">never<" not in drawn
+    assert ">2,000<" in drawn
+
+
+def test_trend_of_many_versions_names_the_last_and_some():
+    """Names must not overlap."""
+    names = [f"v{number}" for number in range(20)]
+    drawn = figures.trend("Rows", "", names, {"dialogues": [float(n) for n in range(20)]}).html
+    assert ">v19<" in drawn
+    assert ">v18<" not in drawn

@@ -52,3 +52,10 @@ def test_given_ends_make_strips_comparable():
     far = positions(intervals.strip(0.5, 0.4, 0.6, 1.0, better="higher", ends=(0, 1)).html)
     assert near["dot"] == far["dot"] == 160
     assert far["limit"] == 288
+
+
+def test_band_has_a_place_for_what_lies_far_above():
+    """The scale ends with the value where that is the largest."""
+    drawn = intervals.band(0.9, 0.08, 0.2, unit="rate", last=0.3).html
+    assert 'cx="288.0"' in drawn
+    assert drawn.count('class="limit"') == 2

@@ -36,6 +36,10 @@ class RecordError(CaretuneError):
             f"{path} line {line}: {problem}. Fix the record or remove the line, then run again."
         )
 
+    def __reduce__(self) -> tuple[type["RecordError"], tuple[str, int, str]]:
+        """Keep file, line and problem on the way out of a worker process."""
+        return type(self), (self.path, self.line, self.problem)
+
 
 class SourceError(CaretuneError):
     """A data source named in params is missing or has other bytes."""
@@ -55,6 +59,10 @@ class ParamsError(CaretuneError):
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         listed = "\n".join(f"  {fault}" for fault in faults)
         super().__init__(f"{path} has {count}, nothing was computed:\n{listed}")
+
+    def __reduce__(self) -> tuple[type["ParamsError"], tuple[str, list[str]]]:
+        """Keep path and faults on the way out of a worker process."""
+        return type(self), (self.path, self.faults)
 
 
 class LineageError(CaretuneError):

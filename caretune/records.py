@@ -5,9 +5,7 @@ once, at the door (`normalise_text`), and the content id is taken from that text
 never changes later, whatever is redacted or labelled.
 """
 
-import os
 import re
-import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -248,12 +246,12 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file to be written; it appears whole at the end, or not at all after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # One name, so that what a killed run leaves is overwritten by the next.
+    half = path.with_name(f".{path.name}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with half.open("wb") as file:
             yield file
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        half.replace(path)
     except BaseException:
-        Path(name).unlink()
+        half.unlink(missing_ok=True)
         raise

@@ -85,11 +85,12 @@ def main(
         tried = traces.without_duplicates(tried)
         kept = {(found.child, found.parent) for found in tried if found.child}
         gone = {number for number, child in enumerate(made) if child not in kept}
-        children = records.write_lines(out, spool.lines(gone))
+        written = spool.write(out, gone)
     ids = [parent.id for parent in parents]
     edges = partial(traces.edges, tried, ids)
-    row_ledger.check_conserved(edges(), ids, (child for child, _ in kept))
-    after = [traces.graded(found) for found in tried if found.child]
+    row_ledger.check_conserved(edges(), ids, written)
+    graded = {found.child: traces.graded(found) for found in tried if found.child}
+    after = [graded[child] for child in written]
     found = {
         **figures.figures(
             labelled,
@@ -104,7 +105,7 @@ def main(
         "ledger": row_ledger.write(ledger, edges()),
     }
     records.write_json(metrics, found)
-    log.info("augmented", train=len(ids), children=children, ratio=found["ratio"])
+    log.info("augmented", train=len(ids), children=len(written), ratio=found["ratio"])
 
 
 def _prepare(filters: Path, recipe: Recipe) -> Callable[[Shard], _Made]:

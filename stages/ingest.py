@@ -48,11 +48,14 @@ def main(
         for name, source in sorted(p.sources.items())
         if source.enabled
     }
+    person_key = os.environ.get("CARETUNE_PERSON_KEY", identity.PUBLIC_PERSON_KEY)
+    forgotten = suppression.load(suppressed)
+    suppression.check_key(forgotten, identity.key_mark(person_key))
     settings = Settings(
         sources=sources,
         thresholds=Thresholds(**p.quality.model_dump()),
-        suppressed=suppression.load(suppressed),
-        person_key=os.environ.get("CARETUNE_PERSON_KEY", identity.PUBLIC_PERSON_KEY),
+        suppressed=forgotten,
+        person_key=person_key,
         filters=filters if p.redact else None,
     )
     with ingest.Ingest(
@@ -60,7 +63,7 @@ def main(
     ) as corpus:
         with progress.rows("reading sources", ingest.expected_rows(sources.values())) as seen:
             corpus.read(seen)
-        rows = records.write_lines(out, corpus.lines())
+        rows = corpus.write(out)
         summary = row_ledger.write(ledger, corpus.edges())
         records.write_json(metrics, corpus.figures(summary))
     log.info("ingested", rows=rows, exits=summary.exits, root=summary.root[:12])

@@ -66,20 +66,23 @@ def main(
             after += done.after
             tally.merge(done.tally)
             seen(len(done.edges))
-        written = {
-            name: records.write_lines(out / f"{name}.jsonl", spool.lines())
-            for name, spool in spools.items()
-        }
+        written = {name: spool.write(out / f"{name}.jsonl") for name, spool in spools.items()}
+    kept = {row for rows in written.values() for row in rows}
+    row_ledger.check_conserved(edges, (row.id for row in before), kept)
     summary = row_ledger.write(ledger, edges)
     figures = {
         **safety_label.figures(tally),
         "exits": summary.exits,
-        "crisis": conservation.account("safety-label", before, edges, after),
+        "crisis": conservation.account(
+            "safety-label", before, edges, (r for r in after if r.id in kept)
+        ),
         "filters": digest,
         "ledger": summary,
     }
     records.write_json(metrics, figures)
-    log.info("labelled", **written, exits=summary.exits)
+    log.info(
+        "labelled", **{name: len(found) for name, found in written.items()}, exits=summary.exits
+    )
 
 
 def _prepare(filters: Path, taken: frozenset[str], p: SafetyLabel) -> Callable[[Shard], _Done]:

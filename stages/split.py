@@ -56,12 +56,14 @@ def main(
     examples: list[ExpertExample] = []
     contents = {name: Contents() for name in SPLITS}
     at_risk: list[Graded] = []
+    written: list[str] = []
     with ExitStack() as stack, progress.rows("writing splits", len(rows)) as seen:
         files = {name: stack.enter_context(records.replacing(_file(out, name))) for name in SPLITS}
         prepare = partial(partial, Place(family, split, plan.row_of, p.seed))
         for placed in pool.run(prepare, rows.shards()):
             for name in SPLITS:
-                files[name].writelines(placed.lines[name])
+                files[name].writelines(line for _, line in placed.lines[name])
+                written += (row for row, _ in placed.lines[name])
                 contents[name].merge(placed.contents[name])
             examples += placed.examples
             at_risk += placed.at_risk
@@ -83,14 +85,17 @@ def main(
     records.write_json(leak_proof, proof)
     example_of = {example.conversation: example.id for example in examples}
     edges = partial(splitting.edges, family, split, plan.row_of, example_of)
-    written = [Graded(example_of.get(row.id, row.id), row.severity) for row in at_risk]
+    row_ledger.check_conserved(edges(), family, [*written, *example_of.values()])
+    severity = dict(at_risk)
+    after = [Graded(row, severity.get(row)) for row in written]
+    after += [Graded(made, severity.get(row)) for row, made in example_of.items()]
     stayed = {name: own for name, own in family.items() if own not in plan.row_of}
     figures: dict[str, Any] = {
         "cut": dict(sorted(Counter(split.values()).items())),
         "splits": {name: splitting.figures(contents[name], stayed, split, name) for name in SPLITS},
         "author_overlap": splitting.author_overlap(contents),
         "expert": plan.figures,
-        "crisis": conservation.account("split", at_risk, edges(), written),
+        "crisis": conservation.account("split", at_risk, edges(), after),
         "ledger": row_ledger.write(ledger, edges()),
     }
     records.write_json(metrics, figures)

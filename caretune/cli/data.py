@@ -96,7 +96,7 @@ def rendered() -> str:
     Raises:
         CaretuneError: A file of figures is missing.
     """
-    from caretune.corpus import card as cards  # with jinja2, which the service does not need
+    from caretune.reports import data_card as cards  # with jinja2, which the service does not need
 
     shipped = layout.path("filters", "--messages")
     origins = {

@@ -87,6 +87,8 @@ def forget(
     if not yes and not typer.confirm(question):
         raise typer.Exit(_NOT_CLEAN)
     new = suppression.add(tree.suppressed, entry)
+    if entry.kind == "person":
+        suppression.add(tree.suppressed, Entry("key", identity.key_mark(_person_key())))
     _revoke(tree, revoked, {r.digest: run for run, r in releases if r.digest is not None})
     typer.echo(f"{tree.suppressed}: {'written' if new else 'stood there before'}")
     typer.echo(
@@ -134,7 +136,7 @@ def _person(tree: Tree, name: str, source: str) -> Entry:
         name = sys.stdin.readline().strip()
     if _HASH.fullmatch(name):
         return Entry("person", name)
-    key = os.environ.get("CARETUNE_PERSON_KEY", identity.PUBLIC_PERSON_KEY)
+    key = _person_key()
     if key == identity.PUBLIC_PERSON_KEY:
         typer.echo(
             "CARETUNE_PERSON_KEY is not set: the hash is made with the public key, and anybody who "
@@ -142,6 +144,10 @@ def _person(tree: Tree, name: str, source: str) -> Entry:
             err=True,
         )
     return Entry("person", identity.person_hash(key, source, name))
+
+
+def _person_key() -> str:
+    return os.environ.get("CARETUNE_PERSON_KEY", identity.PUBLIC_PERSON_KEY)
 
 
 def _row_of_line(tree: Tree, line: str) -> Entry:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from caretune.corpus.augment import crisis_wording
+from caretune.corpus import crisis_wording
 from caretune.errors import LineageError
 from caretune.lineage.ledger import Edge
 from caretune.records import Conversation, Message, Role, crisis_severity
@@ -53,9 +53,11 @@ def said(messages: Iterable[Message]) -> list[Message]:
 
 
 def milder(before: Scanned, after: Scanned) -> bool:
-    """Tell whether the filters, where they score both, find the second milder than the first."""
-    if Severity.UNSCORED in (before.severity, after.severity):
+    """Tell whether the filters find the second milder than the first, or risk they cannot read now."""
+    if before.severity == Severity.UNSCORED:
         return False
+    if after.severity == Severity.UNSCORED:  # what the filters cannot read any more is lost to them
+        return before.severity != Severity.NONE
     return severity_rank(after.severity) < severity_rank(before.severity)
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from caretune import records
-from caretune.corpus import conservation, grams
+from caretune.corpus import conservation, crisis_wording, grams
 from caretune.corpus.contents import Contents
 from caretune.corpus.quality import assessment
 from caretune.corpus.quality.assessment import Thresholds
@@ -31,7 +31,12 @@ from caretune.lineage.suppression import Suppressed
 from caretune.records import BadRow, Conversation, Message, Role
 from caretune.safety.chain import Chain
 
-_ROLE_WORD = re.compile("[a-z_]{1,20}")
+_ROLE_WORD = re.compile(
+    "(ai|bot|client|counsell?or|developer|function|gpt|human|model|patient|therapist|tool)"
+)
+"""Words that may stand in the place of a role; any other may be somebody's name and is not quoted."""
+_WORD = re.compile("[a-z][a-z0-9_]{0,39}")
+_LABEL = re.compile(r"[^\W_][\w ,&/+()'.-]{0,59}")
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _EMPTY = frozenset(["no_definition", "no_criteria", "persona_inconsistent"])
 """Exits of rows that were read well and hold nothing to learn."""
@@ -115,16 +120,17 @@ class Door:
             return leave(id="", exit=row.exit, detail=detail, bad=row.exit not in _EMPTY)
         why = self._settings.suppressed.covers(row.id, source.name, row.person)
         if why is not None:
-            return leave(id=row.id, exit=suppression.EXIT, detail=why)
+            # Its words go along: the same row of another source must not come back in its place.
+            same = _words(row.messages)
+            return leave(id=row.id, exit=suppression.EXIT, detail=why)._replace(words=same)
         found = assessment.assess(
             row.messages,
             thresholds=self._settings.thresholds,
             domain=row.domain,
             severity=severity,
             filters=self._chain,
+            told=row.scores or {},
         )
-        # What a source measured itself (a transcript's naturalness) goes before our measure.
-        found = found._replace(scores={**found.scores, **(row.scores or {})})
         if found.exit:
             passed.quality.add(source.name, found)
             return leave(id=row.id, exit=found.exit, detail=f"{row.id}: {found.detail}")
@@ -145,6 +151,8 @@ class Door:
         said = messages(line, raw.messages)
         if isinstance(said, BadRow):
             return said
+        if problem := _not_a_label(raw):
+            return BadRow(line, "bad_field", problem)
         person = None
         if raw.person is not None:
             person = identity.person_hash(self._settings.person_key, source.name, raw.person)
@@ -167,7 +175,7 @@ class Door:
         """Return the messages without personal data, and what that took from a crisis."""
         if self._chain is None:
             return row.messages, ""
-        redactor, redacted = self._chain.redactor(), []
+        redactor, redacted = self._chain.redactor(spared=_tells_of_crisis), []
         for message in row.messages:
             text, spans = redactor.redact(message.content)
             pii.update(span.type for span in spans)
@@ -175,6 +183,23 @@ class Door:
         # A gold label is the row's severity whatever its words; else the filters' must not fall.
         scan = self._scan if records.crisis_severity(row) is None else None
         return redacted, conservation.redaction_loss(row.messages, redacted, scan)
+
+
+def _tells_of_crisis(name: str) -> bool:
+    """Tell whether what was taken for a name ("Hopelessness") is a word of a crisis."""
+    return bool(crisis_wording.words(Message("user", name)))
+
+
+def _not_a_label(raw: RawConversation) -> str:
+    """Return which field is no short label; free text there would pass the door as it is."""
+    for field, form in (("domain", _WORD), ("difficulty", _WORD), ("category", _LABEL)):
+        value = getattr(raw, field)
+        if value is not None and not form.fullmatch(value):
+            return f"expected a short label at $.{field}"
+    for number, message in enumerate(raw.messages):
+        if message.strategy is not None and not _LABEL.fullmatch(message.strategy):
+            return f"expected a short label at $.messages[{number}].strategy"
+    return ""
 
 
 def messages(line: int, raw: Sequence[RawMessage]) -> list[Message] | BadRow:
@@ -205,5 +230,10 @@ def messages(line: int, raw: Sequence[RawMessage]) -> list[Message] | BadRow:
 
 
 def _words(said: Sequence[Message]) -> bytes:
-    spoken = (b"%s %s" % (m.role.encode(), b" ".join(grams.words(m.content))) for m in said)
+    """Hash who says which words; a system message is of the file and says nothing of the row."""
+    spoken = (
+        b"%s %s" % (m.role.encode(), b" ".join(grams.words(m.content)))
+        for m in said
+        if m.role != "system"
+    )
     return hashlib.blake2b(b"\n".join(spoken), digest_size=12).digest()

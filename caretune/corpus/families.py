@@ -164,11 +164,13 @@ def _view(permutations: Permutations, shard: Shard) -> Views:
 
 def _sides(row: Conversation) -> dict[int, NDArray[np.uint32]]:
     """Return the word hashes of each side that is compared."""
-    turns = [grams.words(message.content) for message in row.messages]
+    # A system message is of the file, not of the dialogue: the same one stands in every row.
+    spoken = [message for message in row.messages if message.role != "system"]
+    turns = [grams.words(message.content) for message in spoken]
     every = grams.hashed([word for turn in turns for word in turn])
     ends = np.cumsum([len(turn) for turn in turns])
     client = np.zeros(len(every), np.bool_)
-    for turn, end, message in zip(turns, ends, row.messages, strict=True):
+    for turn, end, message in zip(turns, ends, spoken, strict=True):
         client[end - len(turn) : end] = message.role == "user"
     said = every[client]
     sides = {_ALL: every} if len(every) else {}

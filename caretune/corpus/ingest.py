@@ -6,11 +6,10 @@ afterwards: rows of the same words are one row (exit `duplicate`), and a source 
 that raw files in another order give the same bytes.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
-from itertools import islice
 from math import floor
 from pathlib import Path
 from types import TracebackType
@@ -26,15 +25,17 @@ from caretune.corpus.door import Door, Entry, Settings
 from caretune.corpus.quality.tally import Tally
 from caretune.corpus.rows import Rows
 from caretune.corpus.source import RawRow, Source
+from caretune.corpus.sources.raw import RawConversation
 from caretune.corpus.spool import Spool
 from caretune.errors import SourceError
-from caretune.lineage import digest, ledger
+from caretune.lineage import digest, ledger, suppression
 from caretune.lineage.ledger import Edge
-from caretune.records import Conversation, Gold
+from caretune.records import Client, Conversation, Gold
 from caretune.safety.taxonomy import Severity, severity_rank
 
 _STAGE = "ingest"
 _SHARD_ROWS = 512
+_SHARD_CHARS = 4 << 20
 
 
 class Ingest:
@@ -57,6 +58,9 @@ class Ingest:
         self._best: dict[bytes, int] = {}
         self._same: dict[int, bytes] = {}
         self._gone: dict[int, tuple[str, str]] = {}
+        self._forgotten: dict[bytes, str] = {}
+        self._read: list[str] = []
+        self._written: list[str] = []
         self._exits: list[Edge] = []
         self._at_risk: list[Graded] = []
         self._contents, self._quality = Contents(), Tally()
@@ -88,7 +92,7 @@ class Ingest:
             licences.check(source.name, source.license)
             data_source.check_bytes(source)
         tallies = {source.name: _Bad() for source in sources}
-        for passed in pool.run(partial(Door, self._settings), _shards(sources)):
+        for passed in pool.run(partial(Door, self._settings), self._shards(sources)):
             for entry in passed.entries:
                 tallies[entry.source].add(entry)
                 self._take(entry)
@@ -101,9 +105,15 @@ class Ingest:
         self._drop_duplicates()
         self._drop_surplus()
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the corpus rows as lines, in the order of their ids."""
-        return self._spool.lines(self._gone)
+    def write(self, path: Path) -> int:
+        """Write the corpus rows in the order of their ids and return their count.
+
+        Raises:
+            LineageError: Rows read are not rows written + named exits; names the first.
+        """
+        self._written = self._spool.write(path, self._gone)
+        ledger.check_conserved(self.edges(), self._read, self._written)
+        return len(self._written)
 
     def edges(self) -> Iterator[Edge]:
         """Yield the ledger: each raw row to its corpus row, or out by its exit."""
@@ -123,9 +133,11 @@ class Ingest:
         """
         severity = dict(self._at_risk)
         # By name and not by id: a milder row of the same id may have left as a duplicate.
-        kept = (Graded(self._ids[n], severity.get(self._names[n])) for n in self._best.values())
+        graded = {self._ids[n]: severity.get(self._names[n]) for n in self._best.values()}
+        kept = (Graded(row, graded[row]) for row in self._written)
         return {
             **self._contents.figures(),
+            "sources": self._sources(),
             "exits": summary.exits,
             "quality": self._quality.figures(),
             "crisis": conservation.account(_STAGE, self._at_risk, self.edges(), kept),
@@ -133,9 +145,41 @@ class Ingest:
             "ledger": summary,
         }
 
+    def _sources(self) -> dict[str, Any]:
+        """Return, for each source, its licence and what became of its rows, by exit."""
+        ways: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for edge in self.edges():
+            ways[edge.source.partition(":")[0]][edge.exit] += 1
+        return {
+            name: {
+                "license": source.license,
+                "rows_read": ways[name].total(),
+                "rows_written": ways[name][""],
+                "exits": {way: n for way, n in sorted(ways[name].items()) if way},
+            }
+            for name, source in sorted(self._settings.sources.items())
+        }
+
+    def _shards(self, sources: Iterable[Source]) -> Iterator[Sequence[RawRow]]:
+        """Yield raw rows some hundreds at a time, fewer where they are long."""
+        shard: list[RawRow] = []
+        size = 0
+        for row in (row for source in sources for row in data_source.named(source)):
+            self._read.append(row.name)
+            shard.append(row)
+            if isinstance(row.row, RawConversation):
+                size += sum(len(message.content) for message in row.row.messages)
+            if len(shard) == _SHARD_ROWS or size >= _SHARD_CHARS:
+                yield shard
+                shard, size = [], 0
+        if shard:
+            yield shard
+
     def _take(self, entry: Entry) -> None:
         if entry.severity not in {None, Severity.NONE}:
             self._at_risk.append(Graded(entry.name, entry.severity))
+        if entry.exit == suppression.EXIT:
+            self._forgotten[entry.words] = entry.id
         if entry.exit:
             self._exits.append(Edge(_STAGE, entry.name, exit=entry.exit, detail=entry.detail))
             return
@@ -149,19 +193,24 @@ class Ingest:
         better, worse = sorted((before, number), key=self._preference)
         self._best[entry.words], self._same[worse] = better, entry.words
 
-    def _preference(self, number: int) -> tuple[int, bytes, int]:
-        """Of rows with the same words the gravest stays, then the one whose bytes come first."""
+    def _preference(self, number: int) -> tuple[int, bool, bool, bytes, int]:
+        """Of equal rows the gravest stays, then one with labels, then the first by its bytes."""
         line = self._spool.line(number)
-        crisis = msgspec.json.decode(line, type=_Labelled).gold
-        severity = (
-            Severity.NONE if crisis is None or crisis.crisis is None else crisis.crisis.severity
-        )
-        return (-severity_rank(severity), line, number)
+        row = msgspec.json.decode(line, type=_Labelled)
+        crisis = row.gold.crisis if row.gold is not None else None
+        severity = Severity.NONE if crisis is None else crisis.severity
+        return (-severity_rank(severity), crisis is None, row.client is None, line, number)
 
     def _drop_duplicates(self) -> None:
+        for words in self._forgotten.keys() & self._best.keys():
+            self._same[self._best[words]] = words
         for number, words in self._same.items():
-            same = self._ids[self._best[words]]
-            self._leave(number, "duplicate", f"{self._ids[number]}: same words as {same}")
+            forgotten = self._forgotten.get(words)
+            way = "duplicate" if forgotten is None else suppression.EXIT
+            same = self._ids[self._best[words]] if forgotten is None else forgotten
+            self._leave(number, way, f"{self._ids[number]}: same words as {same}")
+        for words in self._forgotten:
+            self._best.pop(words, None)
 
     def _drop_surplus(self) -> None:
         """Leave out what is above a source's weight and cap, highest in sha256(seed, id) first."""
@@ -197,6 +246,7 @@ def expected_rows(sources: Iterable[Source]) -> int | None:
 
 class _Labelled(msgspec.Struct):
     gold: Gold | None = None
+    client: Client | None = None
 
 
 class _Bad:
@@ -227,9 +277,3 @@ class _Bad:
                 f"more than params.ingest.max_bad_rate {max_bad_rate} allows; the first: "
                 f"{self._first}. Mend the file, or raise the rate."
             )
-
-
-def _shards(sources: Iterable[Source]) -> Iterator[Sequence[RawRow]]:
-    rows = (row for source in sources for row in data_source.named(source))
-    while shard := list(islice(rows, _SHARD_ROWS)):
-        yield shard

@@ -5,6 +5,7 @@ nothing but the time, and the same function runs on another engine (docs/decisio
 """
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -43,11 +44,12 @@ def run(
         yield from map(function, chain(first, waiting))
         return
     count = workers or process.cores()
-    # Forked: a worker has what is imported here, and nothing runs beside it that could hold a lock.
+    # Forked: a worker has what is imported and given here. The only thread that may run beside is the
+    # progress bar's, whose console no worker writes to.
     context = multiprocessing.get_context("fork")
     flying: deque[Future[Result]] = deque()
     with ProcessPoolExecutor(
-        count, mp_context=context, initializer=_begin, initargs=(prepare,)
+        count, mp_context=context, initializer=_begin, initargs=(prepare, os.getpid())
     ) as pool:
         try:
             for shard in chain(first, waiting):
@@ -60,9 +62,9 @@ def run(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(prepare: Callable[[], Callable[[Any], Any]]) -> None:
+def _begin(prepare: Callable[[], Callable[[Any], Any]], parent: int) -> None:
     global _work  # noqa: PLW0603 - a worker process has one piece of work
-    process.die_with_parent()
+    process.die_with_parent(parent)
     _work = prepare()
 
 

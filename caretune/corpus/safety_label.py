@@ -8,6 +8,8 @@ is still risk; each assistant turn is read against what it answers.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -94,7 +96,7 @@ def sample(children: Iterable[Conversation], rate: float, seed: int) -> frozense
     """
     named = [(child.operation.pair if child.operation else None, child.id) for child in children]
     ranked = sorted((digest.sha256_value([seed, pair or own]), own) for pair, own in named)
-    count = int(rate * len(ranked))
+    count = floor(Fraction(str(rate)) * len(ranked))
     cut = ranked[count][0] if count < len(ranked) else ""
     return frozenset(own for rank, own in ranked[:count] if rank != cut)
 

@@ -64,8 +64,8 @@ def cut(
 class Placed(NamedTuple):
     """A shard of rows after the split."""
 
-    lines: dict[str, list[bytes]]
-    """Split -> its rows, as canonical JSON, without the families of the expert set."""
+    lines: dict[str, list[tuple[str, bytes]]]
+    """Split -> its rows, id and canonical JSON, without the families of the expert set."""
     examples: list[ExpertExample]
     contents: dict[str, Contents]
     """Split -> what its rows hold."""
@@ -105,7 +105,7 @@ class Place:
             split = str(whole.split)
             drawn = self._drawn.get(self._families[row.id])
             if drawn is None:
-                placed.lines[split].append(records.encode(whole) + b"\n")
+                placed.lines[split].append((row.id, records.encode(whole) + b"\n"))
                 placed.contents[split].add(whole)
             elif drawn == row.id:
                 placed.examples.append(expert.example(whole, self._seed))

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from caretune import records
+
 
 class Spool:
     """A place on disk for lines that come in any order; only keys and places stay in memory.
@@ -49,10 +51,21 @@ class Spool:
         _, start, size = self._places[number]
         return os.pread(self._file.fileno(), size, start)
 
-    def lines(self, dropped: Container[int] = ()) -> Iterator[bytes]:
-        """Yield the lines in the order of their keys, each with a line end, but those dropped."""
+    def write(self, path: Path, dropped: Container[int] = ()) -> list[str]:
+        """Write the lines in the order of their keys, but those dropped; return the keys written."""
+        written: list[str] = []
+
+        def noted() -> Iterator[bytes]:
+            for key, line in self._lines(dropped):
+                written.append(key)
+                yield line
+
+        records.write_lines(path, noted())
+        return written
+
+    def _lines(self, dropped: Container[int]) -> Iterator[tuple[str, bytes]]:
         self._file.flush()
         handle = self._file.fileno()
         kept = (place for n, place in enumerate(self._places) if n not in dropped)
-        for _, start, size in sorted(kept):
-            yield os.pread(handle, size, start) + b"\n"
+        for key, start, size in sorted(kept):
+            yield key, os.pread(handle, size, start) + b"\n"

@@ -47,9 +47,9 @@ def check_source(path: Path, sha256: str, field: str, remedy: str) -> None:
     Raises:
         SourceError: It is missing or has another digest (which is given).
     """
-    if not path.is_file():
+    if not path.exists():
         raise SourceError(f"{path}: no such file, named in {field}.path. {remedy}")
-    found = sha256_file(path)
+    found = sha256_folder(path) if path.is_dir() else sha256_file(path)
     if found != sha256:
         raise SourceError(
             f"{path}: has sha256 {found}, but {field}.sha256 says {sha256}. Restore "

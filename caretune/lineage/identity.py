@@ -26,6 +26,11 @@ def content_id(source: str, messages: Sequence[Message]) -> str:
     return digest.sha256_value(value)[:_HEX]
 
 
+def key_mark(key: str) -> str:
+    """Return a mark of a key, 32 hex digits, by which it is known again without being told."""
+    return person_hash(key, "", "caretune")
+
+
 def person_hash(key: str, source: str, name: str) -> str:
     """Return the keyed hash of a name in its source, 32 hex digits; case and spacing do not count.
 

@@ -12,24 +12,28 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from caretune import records
-from caretune.errors import RecordError
+from caretune.errors import LineageError, RecordError
 from caretune.records import BadRow
 
 EXIT = "suppressed"
 """Exit of a row that the list covers."""
-Kind = Literal["row", "source", "person"]
+Kind = Literal["row", "source", "person", "key"]
 
 _HASH = re.compile("[0-9a-f]{32}")
 _SOURCE = re.compile("[A-Za-z0-9_.-]{1,80}")
 _FORMS = {
     "row": (_HASH, "32 hex digits"),
     "person": (_HASH, "32 hex digits"),
+    "key": (_HASH, "32 hex digits"),
     "source": (_SOURCE, "a name of params.ingest.sources"),
 }
 
 
 class Entry(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
-    """What is suppressed: the content id of a row, the name of a source, or a person's hash."""
+    """What is suppressed: the content id of a row, the name of a source, or a person's hash.
+
+    `key` suppresses nothing: it is the mark of the key that people's hashes were made with.
+    """
 
     kind: Kind
     key: str
@@ -41,6 +45,8 @@ class Suppressed(NamedTuple):
     rows: frozenset[str]
     sources: frozenset[str]
     people: frozenset[str]
+    keys: frozenset[str] = frozenset()
+    """Marks of the keys that the people's hashes were made with."""
 
     def covers(self, row: str, source: str, person: str | None = None) -> str | None:
         """Return why a row must not be learnt from, for its exit; None where it may be.
@@ -56,6 +62,23 @@ class Suppressed(NamedTuple):
         return None
 
 
+def check_key(found: Suppressed, mark: str) -> None:
+    """Check that people's hashes were made with the key of this run, else none would be found.
+
+    Args:
+        found: The list.
+        mark: `identity.key_mark` of the run's key.
+
+    Raises:
+        LineageError: People are suppressed, under another key.
+    """
+    if found.people and found.keys and mark not in found.keys:
+        raise LineageError(
+            "data/suppressed.jsonl: people are suppressed whose hashes were made with another "
+            "CARETUNE_PERSON_KEY, so that their rows would come back. Set that key and run again."
+        )
+
+
 def cause(entry: Entry) -> str:
     """Return what the exit of a row says that an entry has kept out."""
     return f"the {entry.kind} {entry.key} is suppressed"
@@ -63,10 +86,10 @@ def cause(entry: Entry) -> str:
 
 def sets(entries: Iterable[Entry]) -> Suppressed:
     """Return entries as the sets that rows are held against."""
-    keys: dict[str, set[str]] = {"row": set(), "source": set(), "person": set()}
+    keys: dict[str, set[str]] = {"row": set(), "source": set(), "person": set(), "key": set()}
     for entry in entries:
         keys[entry.kind].add(entry.key)
-    return Suppressed(*(frozenset(keys[kind]) for kind in ("row", "source", "person")))
+    return Suppressed(*(frozenset(keys[kind]) for kind in ("row", "source", "person", "key")))
 
 
 def load(path: Path) -> Suppressed:

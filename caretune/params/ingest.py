@@ -69,6 +69,8 @@ class Quality(Section):
     """Words of this person's matter in the replies; below it a row is `generic_reply`."""
     min_fit: Rate
     """Words of feelings, troubles, counselling; below it a row is `not_therapeutic`."""
+    min_transcription_quality: Rate
+    """As the transcript's own marks tell it; below it a row is `poor_transcript`."""
     min_coherence: Rate
     """Content words that question and answer share; below it a row is `incoherent_answer`."""
 
@@ -78,7 +80,7 @@ class Ingest(Section):
 
     seed: Count
     """Rows of a source with a weight or a cap are taken in the order of sha256(seed, id)."""
-    sources: dict[str, Source]
+    sources: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_.-]{1,80}$")], Source]
     max_bad_rate: Rate
     """More bad rows than this share of one file stop the run (exit code 2)."""
     redact: bool

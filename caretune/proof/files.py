@@ -24,10 +24,17 @@ def paths(project: Project) -> list[Path]:
             *digest.folder_paths(project.release).values(),
             *digest.named_paths(project.pipeline).values(),
             *digest.folder_paths(project.raw).values(),
-            *(source.path for source in project.sources if source.path.is_file()),
+            *(path for source in project.sources for path in _files(source.path)),
             *(path for path in (project.params, project.lock) if path.is_file()),
         }
     )
+
+
+def _files(source: Path) -> list[Path]:
+    """Return the file of a source, or the files of its folder; none where it is missing."""
+    if source.is_dir():
+        return list(digest.folder_paths(source).values())
+    return [source] if source.is_file() else []
 
 
 def cached(cache: Path | None) -> list[Path]:
@@ -92,11 +99,19 @@ def faults(project: Project, recorded: Manifest, found: Mapping[Path, str]) -> I
 
 def _raw_faults(project: Project, recorded: Manifest, found: Mapping[Path, str]) -> Iterator[Fault]:
     places = digest.folder_paths(project.raw)
+    present = _found(places, found)
     places |= {source.name: source.path for source in project.sources}
+    for source in project.sources:
+        own = {
+            path.relative_to(source.path).as_posix(): found[path] for path in _files(source.path)
+        }
+        if own:
+            # As `digest.check_source` names a file, or a folder of files.
+            present[source.name] = own.get(".") or digest.sha256_value(own)
     wrong = {
         # A source that lies in the folder of raw files is recorded there as well.
         Fault(str(places.get(name, project.raw / name)), problem)
-        for name, problem in digest.differences(recorded.sources, _found(places, found)).items()
+        for name, problem in digest.differences(recorded.sources, present).items()
     }
     yield from sorted(wrong)
 

@@ -40,6 +40,7 @@ _EXITS = {
     "twin_lost": "the other half of its counterfactual pair left",
     "unknown_role": "a role that is neither user, assistant nor system",
     "unknown_speaker": "a speaker without a role",
+    "poor_transcript": "a transcript with too much that was not heard",
     "unnatural": "markup, signs or broken characters instead of prose",
     "unsafe_reply": "the filters found its reply unfit to learn from",
 }

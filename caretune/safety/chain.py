@@ -56,13 +56,20 @@ class Reading(NamedTuple):
 class Redactor:
     """Redacts the messages of one conversation with the same placeholders throughout."""
 
-    def __init__(self, detect: Callable[[str], list[PiiSpan]]) -> None:
+    def __init__(
+        self, detect: Callable[[str], list[PiiSpan]], spared: Callable[[str], bool] | None
+    ) -> None:
         self._detect = detect
+        self._spared = spared
         self._placeholders = pii.Placeholders()
 
     def redact(self, text: str) -> Redaction:
         """Return the text with placeholders such as [NAME_1], and the spans they stand for."""
         spans = self._detect(text)
+        if self._spared is not None:
+            spans = [
+                s for s in spans if s.type != "NAME" or not self._spared(text[s.start : s.end])
+            ]
         return Redaction(self._placeholders.replace(text, spans), spans)
 
 
@@ -151,9 +158,9 @@ class Chain:
             self._lexicon,
         )
 
-    def redactor(self) -> Redactor:
-        """Return a redactor for one conversation."""
-        return Redactor(self._personal)
+    def redactor(self, spared: Callable[[str], bool] | None = None) -> Redactor:
+        """Return a redactor for one conversation; a name for which `spared` holds stays."""
+        return Redactor(self._personal, spared)
 
     def protocol_reply(
         self, decision: Decision, locale: str | None = None, today: dt.date | None = None

@@ -9,7 +9,8 @@ staying safe and not on a summary.
 import random
 import re
 
-from caretune.corpus.augment import crisis_wording, voice
+from caretune.corpus import crisis_wording
+from caretune.corpus.augment import voice
 from caretune.corpus.augment.draft import Draft, Exchange, acute, calm, cut, exchange, retold, table
 from caretune.records import Conversation, Message
 

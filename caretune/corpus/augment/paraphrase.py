@@ -16,7 +16,7 @@ from functools import cache
 
 import msgspec
 
-from caretune.corpus.augment import crisis_wording
+from caretune.corpus import crisis_wording
 from caretune.corpus.augment.draft import Draft, acute, table
 from caretune.records import Conversation, Message
 

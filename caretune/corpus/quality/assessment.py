@@ -5,10 +5,11 @@ a word is looked at. Crisis rows are short, blunt and alike by nature, and there
 speaks of a crisis passes, and says so, unless it cannot be read or nobody wrote the reply.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from caretune.corpus.augment import crisis_wording
+from caretune.corpus import crisis_wording
 from caretune.corpus.quality import scores, words
 from caretune.corpus.quality.scores import Side
 from caretune.records import Message
@@ -18,6 +19,7 @@ from caretune.safety.taxonomy import Severity
 EXITS = (
     "too_long",
     "unnatural",
+    "poor_transcript",
     "other_language",
     "too_short",
     "template_reply",
@@ -28,7 +30,7 @@ EXITS = (
 )
 """Every exit, in the order in which they are asked; a row leaves by the first."""
 SCORES = ("coherence", "fit", "language", "naturalness", "specificity", "variety")
-"""Every score; 1.0 = best."""
+"""Every score that is measured here; 1.0 = best. A source may tell more (transcription_quality)."""
 
 _BINDING = frozenset(["too_long", "other_language", "template_reply"])
 """Exits that a crisis row takes too: it cannot be read, or nobody wrote the reply."""
@@ -50,6 +52,7 @@ class Thresholds(NamedTuple):
     min_naturalness: float
     min_specificity: float
     min_fit: float
+    min_transcription_quality: float
     min_coherence: float
 
 
@@ -73,6 +76,7 @@ def assess(
     domain: str | None = None,
     severity: str | None = None,
     filters: Chain | None = None,
+    told: Mapping[str, float] = MappingProxyType({}),
 ) -> Assessment:
     """Score a row and say whether it passes; about 140 us at 1.7 KB.
 
@@ -85,11 +89,12 @@ def assess(
         filters: Asked whether the client is at risk when a row would leave, and only then (400 to 700
             us a message); None leaves that to gold and to crisis wording, which four in five of the
             labelled messages at high risk do without.
+        told: What the source measured itself (a transcript's naturalness); it goes before ours.
     """
     if long := _too_long(messages, thresholds):
         return Assessment({}, "too_long", long)
     client, replies = scores.side(messages, "user"), scores.side(messages, "assistant")
-    measured = scores.measure(client, replies)
+    measured = {**scores.measure(client, replies), **told}
     faults = _faults(client, replies, measured, thresholds, domain)
     if not faults:
         return Assessment(measured, "", "")
@@ -120,6 +125,10 @@ def _faults(
     least_fit = 0.0 if domain == _KNOWLEDGE else thresholds.min_fit
     found = [
         ("unnatural", _below(measured, "naturalness", thresholds.min_naturalness)),
+        (
+            "poor_transcript",
+            _below(measured, "transcription_quality", thresholds.min_transcription_quality),
+        ),
         ("other_language", _below(measured, "language", thresholds.min_language)),
         ("too_short", _too_short(client, replies, thresholds)),
         ("template_reply", _template(replies)),

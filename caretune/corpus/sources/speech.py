@@ -1,6 +1,6 @@
 """Spoken turns made readable: fillers and transcriber's marks out, what they cost kept as scores.
 
-A sentence that may carry risk (caretune.corpus.augment.crisis_wording, the broad list) stays to the
+A sentence that may carry risk (caretune.corpus.crisis_wording, the broad list) stays to the
 letter, fillers and marks included: a filler costs nothing, a risk word lost would.
 
 The thresholds are ours. Over the 106 conversations of mibot, written as speaker-labelled text,
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from caretune.corpus.augment import crisis_wording
+from caretune.corpus import crisis_wording
 from caretune.records import Conversation
 
 

@@ -90,11 +90,12 @@ def test_a_lost_crisis_row_is_named(edges: list[Edge], after: list[Graded], said
 
 @pytest.mark.parametrize("before", [*SEVERITIES, "unscored"])
 @pytest.mark.parametrize("after", [*SEVERITIES, "unscored"])
-def test_milder_is_said_of_scored_texts_only(before: str, after: str) -> None:
-    """Lower on the ladder is milder; what was not measured is neither."""
-    order = list(SEVERITIES)
-    scored = "unscored" not in (before, after)
-    expected = scored and order.index(after) < order.index(before)
+def test_milder_is_lower_or_risk_unread(before: str, after: str) -> None:
+    """Lower on the ladder is milder, and so is risk that is not read any more; unread before is not."""
+    order = ["unscored", *SEVERITIES]
+    expected = before != "unscored" and order.index(
+        max(after, "none", key=order.index)
+    ) < order.index(before)
     assert conservation.milder(Scanned(before), Scanned(after)) is expected
 
 
@@ -166,7 +167,9 @@ def redacted(before: str, after: str, *scans: str) -> str:
         pytest.param("Call 988 555 1234.", "Call [PHONE].", (), "", id="a private number"),
         pytest.param("Ann, I die.", "[NAME], I die.", ("high", "low"), "severity", id="milder"),
         pytest.param("Ann, I die.", "[NAME], I die.", ("high", "high"), "", id="as grave"),
-        pytest.param("Ann, I die.", "[NAME], I die.", ("high", "unscored"), "", id="unscored"),
+        pytest.param(
+            "Ann, I die.", "[NAME], I die.", ("high", "unscored"), "severity", id="unscored"
+        ),
     ],
 )
 def test_redaction_loss(before: str, after: str, scans: tuple[str, ...], lost: str) -> None:

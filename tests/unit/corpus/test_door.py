@@ -48,7 +48,7 @@ class EmailRedactor:
 class Filters:
     """Small filters: they redact addresses, and who writes one is at high risk."""
 
-    def redactor(self) -> EmailRedactor:
+    def redactor(self, spared=None) -> EmailRedactor:
         """Return a redactor for one conversation."""
         return EmailRedactor()
 
@@ -383,3 +383,50 @@ def test_the_real_filters_can_be_loaded(bundle_folder):
     turns = [USER, says("Write to jo.doe@example.org tomorrow.", "assistant")]
     (row,) = let_in(turns, filters=bundle_folder)
     assert row.messages[1].content == "Write to [EMAIL_1] tomorrow."
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        pytest.param({"domain": "Jane Roe"}, "$.domain", id="domain"),
+        pytest.param({"difficulty": "hard, said Jane"}, "$.difficulty", id="difficulty"),
+        pytest.param({"category": "jane@example.org"}, "$.category", id="category"),
+        pytest.param({"category": "x" * 61}, "$.category", id="long category"),
+    ],
+)
+def test_a_field_that_is_no_label_is_named(row, place):
+    """Free text in a field would pass the door as it is: the row leaves, and is not quoted."""
+    made = entry(RawConversation([USER, REPLY], **row))
+    assert (made.exit, made.bad) == ("bad_field", True)
+    assert made.detail.endswith(f"expected a short label at {place}")
+
+
+def test_a_strategy_that_is_no_label_is_named():
+    """So it is with the strategy of a message."""
+    reply = RawMessage("assistant", "How long has that been?", "call 555-1234!")
+    assert entry([USER, reply]).detail.endswith("a short label at $.messages[1].strategy")
+
+
+def test_a_crisis_word_taken_for_a_name_stays(bundle_folder):
+    """Names are replaced, but not a word of a crisis that only looks like one."""
+    door = Door(settings([source(Path("chat.jsonl"), "chat")], filters=bundle_folder))
+    redactor = door._chain.redactor(spared=the_door._tells_of_crisis)
+    redactor._detect = lambda text: [
+        SimpleNamespace(type="NAME", start=0, end=len(text)) for _ in range(bool(text))
+    ]
+    assert redactor.redact("Hopelessness").text == "Hopelessness"
+    assert redactor.redact("Imogen").text != "Imogen"
+
+
+def test_a_suppressed_row_takes_its_words_along():
+    """So that the same row of another source is known."""
+    row = [USER, REPLY]
+    kept = entry(row)
+    gone = entry(row, suppressed=suppression.sets([suppression.Entry("row", kept.id)]))
+    assert (gone.exit, gone.words) == ("suppressed", kept.words)
+
+
+def test_a_system_message_says_nothing_of_the_row():
+    """Two rows that differ in the file's system message have the same words."""
+    one, two = (entry([says(f"Be {how}.", "system"), USER, REPLY]) for how in ("kind", "brief"))
+    assert one.words == two.words

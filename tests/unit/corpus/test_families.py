@@ -257,3 +257,14 @@ def test_the_search_leaves_no_text_behind(authored, assign):
     assert {records.encode(name) for name in found.values()} <= {
         records.encode(r.id) for r in authored[:3]
     }
+
+
+def test_a_system_message_joins_nothing(together):
+    """Rows of one file share its system message, and are no family for that."""
+    long = Message("system", " ".join(f"word{n}" for n in range(200)))
+    rows = [
+        row("a", OPENING, "What is it that you count?"),
+        row("b", "my sister moved out in May and took the dog along", "That is a loss."),
+    ]
+    rows = [msgspec.structs.replace(r, messages=[long, *r.messages]) for r in rows]
+    assert not together(*rows)

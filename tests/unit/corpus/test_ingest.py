@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import islice
 
 import msgspec
 import pytest
@@ -12,8 +13,9 @@ from caretune import records
 from caretune.corpus import ingest
 from caretune.corpus.ingest import Ingest
 from caretune.corpus.source import Source
-from caretune.errors import SourceError
-from caretune.lineage import ledger, suppression
+from caretune.corpus.spool import Spool
+from caretune.errors import LineageError, SourceError
+from caretune.lineage import digest, ledger, suppression
 from caretune.lineage.suppression import Entry
 from caretune.records import Conversation
 from tests.fixtures import corpus
@@ -66,7 +68,9 @@ def day(number: int) -> list[dict]:
 def outcome(sources, folder, max_bad_rate=1.0, **changes):
     """Return the rows let in, the edges and the figures, whatever is bad in the sources."""
     with ingested(sources, folder, max_bad_rate, **changes) as made:
-        lines, edges = list(made.lines()), sorted(made.edges())
+        made.write(folder / "corpus.jsonl")
+        lines = (folder / "corpus.jsonl").read_bytes().splitlines()
+        edges = sorted(made.edges())
         figures = made.figures(ledger.summarise(edges))
     return [msgspec.json.decode(line, type=Conversation) for line in lines], edges, figures
 
@@ -169,7 +173,8 @@ def test_figures_count_what_got_in(tmp_path):
 def test_the_corpus_is_sorted_by_id(tmp_path):
     """Lines come in the order of their ids and end in a line feed."""
     with ingested(sample(tmp_path), tmp_path) as made:
-        lines = list(made.lines())
+        assert made.write(tmp_path / "corpus.jsonl") == 40
+    lines = (tmp_path / "corpus.jsonl").read_bytes().splitlines(keepends=True)
     ids = [msgspec.json.decode(line, type=Conversation).id for line in lines]
     assert ids == sorted(ids)
     assert all(line.endswith(b"}\n") for line in lines)
@@ -417,3 +422,64 @@ def test_rows_are_counted_beforehand_where_lines_tell(tmp_path):
     table.touch()
     assert ingest.expected_rows([one, source(table, "counsel_chat")]) is None
     assert ingest.expected_rows([source(tmp_path / "none.jsonl", "chat")]) is None
+
+
+def test_a_suppressed_row_does_not_come_back_from_another_source(tmp_path):
+    """Its words in a second source, or in another case, leave by the same exit."""
+    first = chat(tmp_path, [USER, REPLY], name="first")
+    shout = {"role": "user", "content": USER["content"].upper()}
+    second = chat(tmp_path, [shout, REPLY], day(2), name="second")
+    (row,) = read([first], tmp_path)
+    gone = suppression.sets([suppression.Entry("row", row.id)])
+    rows, edges, figures = outcome([first, second], tmp_path, suppressed=gone)
+    assert [found.messages[0].content for found in rows] == ["Day 2: I cannot sleep."]
+    assert [edge.exit for edge in edges] == ["suppressed", "suppressed", ""]
+    assert edges[1].detail.endswith(f"same words as {row.id}")
+    assert figures["sources"]["second"] == {
+        "license": "CC-BY-4.0",
+        "rows_read": 2,
+        "rows_written": 1,
+        "exits": {"suppressed": 1},
+    }
+
+
+def test_of_equal_rows_the_labelled_one_stays(tmp_path):
+    """A label of no crisis is worth more than none, whatever the bytes."""
+    plain = chat(tmp_path, [USER, REPLY], name="a")
+    labelled = dialogues(tmp_path, ("none", [USER, REPLY]), name="z")
+    assert [row.source for row in read([plain, labelled], tmp_path)] == ["z"]
+
+
+def test_a_row_lost_on_its_way_to_the_file_is_noticed(tmp_path, monkeypatch):
+    """The guard can fail: what was written is held against what was read."""
+    lines = Spool._lines
+    monkeypatch.setattr(Spool, "_lines", lambda *given: islice(lines(*given), 1))
+    with (
+        ingested([chat(tmp_path, day(1), day(2))], tmp_path) as made,
+        pytest.raises(LineageError, match="ingest: 1 rows are not accounted for"),
+    ):
+        made.write(tmp_path / "corpus.jsonl")
+
+
+def test_long_rows_make_small_shards(tmp_path, monkeypatch):
+    """A shard ends at so many characters, so that long rows do not fill the memory."""
+    monkeypatch.setattr(ingest, "_SHARD_CHARS", 60)
+    with ingested([chat(tmp_path, *map(day, range(6)))], tmp_path) as made:
+        sizes = [len(shard) for shard in made._shards(made._settings.sources.values())]
+    assert sizes == [2, 2, 2]
+
+
+def test_a_folder_is_a_source(tmp_path):
+    """Its digest is that of all its files; another byte in one is refused."""
+    folder = tmp_path / "talks"
+    folder.mkdir()
+    for number in (1, 2):
+        (folder / f"{number}.txt").write_text(
+            f"Therapist: Hello, what brings you here today?\nClient: Day {number}, I cannot sleep at all.\n"
+            "Therapist: How long has that been going on?\n"
+        )
+    given = source(folder, "transcripts", name="talks", sha256=digest.sha256_folder(folder))
+    assert len(read([given], tmp_path)) == 2
+    (folder / "1.txt").write_text("Therapist: Hm.")
+    with pytest.raises(SourceError, match=r"talks: has sha256 .* but params"):
+        read([given], tmp_path)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -114,9 +113,6 @@ def test_an_error_in_a_worker_comes_out_with_its_type(workers):
         list(pool.run(lambda: refuse, range(8), workers=workers))
 
 
-@pytest.mark.xfail(
-    raises=BrokenProcessPool, reason="RecordError loses its arguments between processes"
-)
 def test_a_bad_record_in_a_worker_is_named_here():
     """An error that holds file, line and field keeps them on its way out of a process."""
 
@@ -147,9 +143,9 @@ def test_a_worker_does_what_it_was_prepared_for(monkeypatch):
     """The first step in a worker ties it to its parent and makes its function."""
     tied = []
     monkeypatch.setattr(pool, "_work", None)
-    monkeypatch.setattr(pool.process, "die_with_parent", lambda: tied.append(1))
-    pool._begin(lambda: square)
-    assert tied == [1]
+    monkeypatch.setattr(pool.process, "die_with_parent", tied.append)
+    pool._begin(lambda: square, os.getppid())
+    assert tied == [os.getppid()]
     assert pool._call(30) == 900
 
 

@@ -105,7 +105,7 @@ def test_placed_rows_say_their_family_and_split(four):
     (shard,) = four.shards()
     placed = split.Place(FAMILIES, SPLITS, DRAWN, 23)(shard)
     rows = {
-        name: [msgspec.json.decode(line, type=Conversation) for line in lines]
+        name: [msgspec.json.decode(line, type=Conversation) for _, line in lines]
         for name, lines in placed.lines.items()
     }
     assert {name: [(r.id, r.family, r.split) for r in found] for name, found in rows.items()} == {
@@ -113,7 +113,7 @@ def test_placed_rows_say_their_family_and_split(four):
         "validation": [],
         "test": [("c", "c", "test")],
     }
-    assert placed.lines["test"] == [records.encode(rows["test"][0]) + b"\n"]
+    assert placed.lines["test"] == [("c", records.encode(rows["test"][0]) + b"\n")]
     assert {name: counted.total for name, counted in placed.contents.items()} == {
         "train": 1,
         "validation": 0,

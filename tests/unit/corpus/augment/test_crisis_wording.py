@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from caretune.corpus.augment import crisis_wording
+from caretune.corpus import crisis_wording
 from caretune.records import Conversation, Crisis, Gold, Message
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from caretune.corpus import conservation
-from caretune.corpus.augment import crisis_wording, draft, matrix, paraphrase, pipeline, traces
+from caretune.corpus import conservation, crisis_wording
+from caretune.corpus.augment import draft, matrix, paraphrase, pipeline, traces
 from caretune.corpus.augment.draft import Draft
 from caretune.corpus.augment.pipeline import STRATEGIES, Recipe
 from caretune.corpus.conservation import Scan, Scanned

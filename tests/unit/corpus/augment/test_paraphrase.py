@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caretune.corpus import conservation
-from caretune.corpus.augment import crisis_wording, paraphrase
+from caretune.corpus import conservation, crisis_wording
+from caretune.corpus.augment import paraphrase
 from caretune.records import Conversation, Crisis, Gold, Message
 from caretune.safety.taxonomy import SEVERITIES
 

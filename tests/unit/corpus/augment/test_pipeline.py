@@ -143,13 +143,16 @@ def test_a_child_whose_user_scans_milder_leaves_by_name(
         assert attempt.before == Scanned("moderate")
 
 
-def test_an_unscored_text_is_not_called_milder(
-    grow: Grow, at_severity: Callable[..., Conversation]
+@pytest.mark.parametrize(
+    ("before", "after", "lost"), [("high", "unscored", True), ("unscored", "low", False)]
+)
+def test_risk_that_is_not_read_any_more_is_lost(
+    grow: Grow, at_severity: Callable[..., Conversation], before: str, after: str, *, lost: bool
 ) -> None:
-    """A child is dropped only when both are scored."""
-    scores = iter(["high", *["unscored"] * 10])
+    """A child that the filters cannot read is dropped where they saw risk in the parent."""
+    scores = iter([before, *[after] * 10])
     attempts = grow([at_severity("moderate")], scan=lambda _: Scanned(next(scores)))
-    assert "severity_lost" not in {attempt.exit for attempt in attempts}
+    assert ("severity_lost" in {attempt.exit for attempt in attempts}) is lost
 
 
 def test_the_same_words_of_the_user_are_scanned_once(

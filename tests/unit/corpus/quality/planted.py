@@ -16,6 +16,7 @@ THRESHOLDS = Thresholds(
     min_naturalness=0.6,
     min_specificity=0.25,
     min_fit=0.1,
+    min_transcription_quality=0.5,
     min_coherence=0.1,
 )
 """Those of params.yaml."""

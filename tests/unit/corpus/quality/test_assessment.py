@@ -68,9 +68,25 @@ def test_a_planted_row_leaves_by_its_exit(exit_, turns):
 
 
 def test_there_are_planted_rows_of_every_exit():
-    """77 rows or more, of every exit but too_long, which is made below."""
+    """77 rows or more, of every exit but too_long and poor_transcript, which are made below."""
     assert sum(map(len, BAD.values())) >= 70
-    assert set(BAD) == set(EXITS) - {"too_long"}
+    assert set(BAD) == set(EXITS) - {"too_long", "poor_transcript"}
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ({"transcription_quality": 0.4}, "poor_transcript"),
+        ({"transcription_quality": 0.6}, ""),
+        ({"naturalness": 0.4}, "unnatural"),
+    ],
+)
+def test_what_a_source_told_goes_before_our_measure(told, left):
+    """A transcript's own scores decide; they stand among the row's scores."""
+    turns = GOOD["curly"]
+    found = assess(messages(turns), thresholds=THRESHOLDS, told=told)
+    assert found.exit == left
+    assert found.scores.items() >= told.items()
 
 
 def test_most_unseen_rows_leave_too():
@@ -252,7 +268,7 @@ def test_the_order_of_the_exits_is_the_one_they_are_asked_in():
     row = messages(("!", "{{ !"))
     faults = assessment._faults(
         *(assessment.scores.side(row, role) for role in ("user", "assistant")),
-        dict.fromkeys(SCORES, 0.0),
+        dict.fromkeys((*SCORES, "transcription_quality"), 0.0),
         THRESHOLDS,
         None,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caretune.corpus import card
+from caretune.reports import data_card as card
 
 ORIGINS = {
     "dialogues": card.Origin("CC-BY-4.0", "ships with the project"),

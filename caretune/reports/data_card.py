@@ -1,6 +1,6 @@
 """The data card: what the figures of the data stages say, in words for whoever wants to use the rows.
 
-The words stand in card.jinja, every number comes from a file. A figure that a stage does not give is
+The words stand in data_card.jinja, every number comes from a file. A figure that a stage does not give is
 said to be not measured; it is never zero and never typed in.
 """
 
@@ -66,7 +66,7 @@ def render(
     page.filters |= {"counts": _counts, "grid": _grid, "rate": _rate, "size": _size}
     stages = {stage: figures[stage] for stage in STAGES if stage in figures}
     quality = stages.get("ingest", {}).get("quality", {})
-    return page.get_template("card.jinja").render(
+    return page.get_template("data_card.jinja").render(
         **stages,
         origins={
             name: {"licence": origin.license, "from": origin.place}

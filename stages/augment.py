@@ -58,8 +58,17 @@ def main(
             "paraphrase": p.paraphrase,
         },
         max_children=p.max_children,
-        context_mix=p.context_mix.model_dump(),
-        crisis_mix=p.crisis_mix.model_dump(),
+        context_mix={
+            "therapeutic": p.context_mix.therapeutic,
+            "emotional": p.context_mix.emotional,
+            "goals": p.context_mix.goals,
+        },
+        crisis_mix={
+            "routine": p.crisis_mix.routine,
+            "moderate": p.crisis_mix.moderate,
+            "hard": p.crisis_mix.hard,
+            "crisis": p.crisis_mix.crisis,
+        },
         counterfactual_rate=p.counterfactual_rate,
         max_parent_similarity=p.max_parent_similarity,
     )

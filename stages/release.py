@@ -91,6 +91,8 @@ def main(
                 "filters": filters,
                 "base": base,
                 "adapters": adapters,
+                # So that one altered file of code is named, not the tree as a whole.
+                **{folder.name: folder for folder in source},
             }
         ),
     )

@@ -7,6 +7,7 @@ import typer
 
 from caretune.cli import layout
 from caretune.corpus import rubric
+from caretune.proof import suppressed
 
 app = typer.Typer(
     help="Hand the expert set to reviewers, and check what comes back.", no_args_is_help=True
@@ -22,6 +23,8 @@ def build(
 ) -> None:
     """Write a stand-alone copy of the expert set, with a manifest and the rubric."""
     path = examples or layout.path("split", "--out") / rubric.EXAMPLES
+    corpus, listed = layout.path("ingest", "--out"), layout.path("ingest", "--suppressed")
+    suppressed.check([path], corpus, listed)
     described = rubric.build(path, folder)
     typer.echo(f"{folder}: {described.count} examples, sha256 {described.sha256}")
 

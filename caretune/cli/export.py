@@ -10,6 +10,7 @@ import typer
 from caretune import records
 from caretune.cli import layout
 from caretune.corpus import export as exporting
+from caretune.proof import suppressed
 from caretune.records import Conversation
 
 
@@ -39,16 +40,19 @@ def export(
     """Write the splits as chat rows with their source, licence, labels and parent.
 
     Without --labelled these are the rows of the split stage; with it those of safety-label, which
-    hold the augmented children that were kept.
+    hold the augmented children that were kept. Rows that `caretune forget` has put on the list are
+    not written: `dvc repro` comes first.
     """
     folder = layout.path(*("safety-label", "--out") if labelled else ("split", "--out"))
-    splits = [name for name in Split if not split or name in split]
-    made = exporting.write(out, _rows(folder, splits), kind=kind, force=force)
+    files = [folder / f"{name}.jsonl" for name in Split if not split or name in split]
+    corpus, listed = layout.path("ingest", "--out"), layout.path("ingest", "--suppressed")
+    suppressed.check(files, corpus, listed)
+    made = exporting.write(out, _rows(files), kind=kind, force=force)
     typer.echo(f"{out}: {made.rows} rows, {made.bytes} bytes, sha256 {made.sha256}")
     for line in made.attribution:
         typer.echo(line)
 
 
-def _rows(folder: Path, splits: list[Split]) -> Iterator[Conversation]:
-    for name in splits:
-        yield from records.read(folder / f"{name}.jsonl", Conversation)
+def _rows(files: list[Path]) -> Iterator[Conversation]:
+    for path in files:
+        yield from records.read(path, Conversation)

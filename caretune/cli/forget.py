@@ -12,8 +12,10 @@ import typer
 from caretune.cli import prediction, proof_of_absence
 from caretune.cli.tree import Tree
 from caretune.errors import LineageError
-from caretune.lineage import identity, ledger, revocation, suppression
+from caretune.lineage import digest as digests
+from caretune.lineage import identity, ledger, manifest, revocation, suppression
 from caretune.lineage.suppression import Entry
+from caretune.proof import certificate as certificates
 from caretune.proof import forget as forgetting
 from caretune.proof import history
 from caretune.proof.forget import Release, Touched
@@ -21,7 +23,9 @@ from caretune.proof.history import Run
 
 _AUTHOR = ("-c", "user.name=caretune", "-c", "user.email=caretune@localhost")
 _HASH = re.compile("[0-9a-f]{32}")
-_LINE = re.compile(r"(?P<source>.+):[1-9][0-9]*")
+_LINE = re.compile(r"(?P<source>.+):[1-9][0-9]*(\.[1-9][0-9]*)?")
+_DIGEST = re.compile("[0-9a-f]{64}")
+_NO_REASON = "revoked by a tag that gives no reason"
 _NOT_CLEAN = 1
 _SHOWN = 5
 
@@ -67,6 +71,7 @@ def forget(
 
       caretune forget dialogues:12 --certificate forgotten.json
     """
+    _check_certificate(certificate, dry_run=dry_run)
     tree = Tree(Path())
     entry = _entry(tree, target, source)
     releases = tree.releases(entry)
@@ -80,16 +85,18 @@ def forget(
     here = tree.touched(entry, tree.present)
     _check_known(tree, entry, here, releases, yes=yes)
     revoked = forgetting.to_revoke((release for _, release in releases), entry)
+    revoked |= _closed(tree, entry, releases, yes=yes, dry_run=dry_run)
     _tell(tree, entry, here, releases, revoked)
     if dry_run:
         return
     question = "Write this, and revoke these releases (a service that runs one stops answering)?"
     if not yes and not typer.confirm(question):
         raise typer.Exit(_NOT_CLEAN)
+    # First: whatever fails here must not leave a list that says all is done.
+    _revoke(tree, revoked, {r.digest: run for run, r in releases if r.digest is not None})
     new = suppression.add(tree.suppressed, entry)
     if entry.kind == "person":
         suppression.add(tree.suppressed, Entry("key", identity.key_mark(_person_key())))
-    _revoke(tree, revoked, {r.digest: run for run, r in releases if r.digest is not None})
     typer.echo(f"{tree.suppressed}: {'written' if new else 'stood there before'}")
     typer.echo(
         f"next: git add {tree.suppressed} && dvc repro, then commit, then "
@@ -105,6 +112,13 @@ def revoked() -> None:
     new = _sync(tree)
     for digest, reason in revocation.read(revocation.beside(tree.release)).items():
         typer.echo(f"{digest} {reason}{'  (new here)' if digest in new else ''}")
+
+
+def _check_certificate(path: Path | None, *, dry_run: bool) -> None:
+    if path is not None and dry_run:
+        raise LineageError("--certificate writes a file and --dry-run none. Leave one of them out.")
+    if path is not None and path.suffix == ".txt":
+        raise LineageError(f"{path}: its text is written there. Name the certificate NAME.json.")
 
 
 def _entry(tree: Tree, target: str, source: str | None) -> Entry:
@@ -186,6 +200,30 @@ def _check_known(
     )
 
 
+def _closed(
+    tree: Tree,
+    entry: Entry,
+    releases: Iterable[tuple[Run, Release]],
+    *,
+    yes: bool,
+    dry_run: bool,
+) -> dict[str, str]:
+    """Return the current release to be revoked where nobody can tell what it learnt, else {}."""
+    sealed = tree.release / manifest.NAME
+    if not sealed.is_file():
+        return {}
+    current = digests.sha256_file(sealed)
+    if not forgetting.unclear((release for _, release in releases), current):
+        return {}
+    if not yes and not dry_run:
+        raise LineageError(
+            f"release {current[:12]} lies in {tree.release} and the data that it learnt from is not "
+            "here, so nobody can tell whether it must be revoked; nothing was written. Run `dvc "
+            "fetch` and ask again, or revoke it all the same with --yes."
+        )
+    return {current: forgetting.unclear_reason(entry)}
+
+
 def _tell(
     tree: Tree,
     entry: Entry,
@@ -199,6 +237,11 @@ def _tell(
         if ids := here.rows.get(name, []):
             more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
             typer.echo(f"  {path}: {len(ids)} ({', '.join(ids[:_SHOWN])}{more})")
+    if (door := tree.ledgers["ingest"]).is_file():
+        left = sorted(certificates.names(entry, [door]) - {entry.key})
+        if left:
+            more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+            typer.echo(f"  left as suppressed: {len(left)} ({', '.join(left[:_SHOWN])}{more})")
     relatives = _relatives(tree, entry, here)
     if relatives:
         typer.echo(f"  rows of the same families stay, read them: {', '.join(relatives[:_SHOWN])}")
@@ -220,6 +263,8 @@ def _said(release: Release, revoked: dict[str, str]) -> str:
     if release.touched.learnt:
         fate = "revoked" if release.digest in revoked else "not revoked, its manifest is not here"
         return f"{called}: {fate}, its {', '.join(release.touched.learnt)} learnt from it"
+    if release.digest in revoked:
+        return f"{called}: revoked, its data is not in this cache and nobody can tell"
     if release.touched.unknown:
         return f"{called}: not known, its data is not in this cache"
     return f"{called}: was measured on it, learnt nothing"
@@ -238,13 +283,12 @@ def _relatives(tree: Tree, entry: Entry, here: Touched) -> list[str]:
 
 def _revoke(tree: Tree, reasons: dict[str, str], runs: dict[str, Run]) -> None:
     """Put releases on the list, and a tag on the commit that made each."""
-    _sync(tree)
-    path = revocation.beside(tree.release)
+    path, tagged = revocation.beside(tree.release), _tags(tree)
+    revocation.add(path, tagged)
     for digest in revocation.add(path, reasons):
         typer.echo(f"{path}: {digest[:12]} {reasons[digest]}")
-    tagged = _tags(tree)
     for digest in sorted(reasons.keys() - tagged.keys()):
-        at = next(iter(runs[digest].commits), "HEAD")
+        at = next(iter(runs[digest].commits if digest in runs else ()), "HEAD")
         message = ("tag", "-a", "-m", reasons[digest], f"{revocation.TAG}{digest}", at)
         history.git(tree.root, *_AUTHOR, *message)
 
@@ -255,10 +299,23 @@ def _sync(tree: Tree) -> list[str]:
 
 
 def _tags(tree: Tree) -> dict[str, str]:
-    """Return sha256 of a manifest -> reason, as the tags of this clone tell."""
+    """Return sha256 of a manifest -> reason, as the tags of this clone tell.
+
+    A tag of another form is named and left out: it must not stand in the way of the others.
+    """
     form = "--format=%(refname:strip=3) %(contents:subject)"
     lines = history.git(tree.root, "for-each-ref", form, f"refs/tags/{revocation.TAG}")
-    return dict(line.split(" ", 1) for line in lines.splitlines())
+    found = {}
+    for name, _, reason in (line.partition(" ") for line in lines.split("\n") if line):
+        if _DIGEST.fullmatch(name):
+            found[name] = " ".join(reason.split()) or _NO_REASON
+        else:
+            typer.echo(
+                f"{revocation.TAG}{name}: no sha256 of a manifest, so it revokes nothing. "
+                f"Delete the tag, or name it {revocation.TAG}SHA256.",
+                err=True,
+            )
+    return found
 
 
 def _again(entry: Entry, target: str, source: str | None) -> str:

@@ -36,11 +36,11 @@ def paths(stage: str, option: str, root: Path = Path()) -> list[Path]:
 
 
 def steps(root: Path = Path()) -> list[Step]:
-    """Return the stages of dvc.yaml in its order, one for each item of a matrix."""
+    """Return the stages of dvc.yaml in its order, one for each item of a matrix, named as DVC does."""
     found = []
     for name, stage in loader.read_yaml(root / "dvc.yaml")["stages"].items():
         for item in _items(stage.get("matrix", {})):
-            label = "-".join([name, *item.values()])
+            label = f"{name}@{'-'.join(item.values())}" if item else name
             writes = [*stage.get("outs", []), *stage.get("metrics", [])]
             found.append(Step(label, _filled(stage["deps"], item), _filled(writes, item)))
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 from caretune.cli import layout
 from caretune.corpus.source import Source
 from caretune.params.loader import Params
+from caretune.proof import history
 from caretune.proof.project import Cut, Project
 
 _PIPELINE = (
@@ -12,12 +13,11 @@ _PIPELINE = (
     "filters", "base", "adapters",
 )  # fmt: skip
 """Options of the release stage whose files its manifest records."""
-_CACHE = Path(".dvc/cache")
 
 
 def read(params: Params, params_file: Path, root: Path = Path()) -> Project:
     """Return where the files of the pipeline and of its release lie."""
-    cache = root / _CACHE
+    cache = history.cache_of(root).folder
     return Project(
         release=layout.path("release", "--out", root),
         raw=layout.path("release", "--raw", root),

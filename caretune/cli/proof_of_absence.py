@@ -98,15 +98,15 @@ def _stale(tree: Tree) -> list[str]:
 
 
 def _raw(tree: Tree, wanted: frozenset[str]) -> Iterable[Place]:
-    lines: dict[str, list[int]] = {}
+    lines: dict[str, list[str]] = {}
     for edge in ledger.stream(tree.ledgers["ingest"]):
         if (edge.to or edge.detail.partition(":")[0]) in wanted:
             source, _, line = edge.source.rpartition(":")
-            lines.setdefault(source, []).append(int(line))
+            lines.setdefault(source, []).append(line)
     remedy = "delete the lines where the law asks for it, with sha256 in params.ingest.sources"
     for source, numbers in sorted(lines.items()):
         path = tree.sources.get(source)
-        shown = ", ".join(map(str, sorted(numbers)[:_SHOWN]))
+        shown = ", ".join(sorted(numbers, key=_number)[:_SHOWN])
         more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
         where = str(path or source)
         yield Place("raw", f"{where} lines {shown}{more}", "yes", remedy)
@@ -114,6 +114,11 @@ def _raw(tree: Tree, wanted: frozenset[str]) -> Iterable[Place]:
         if log:
             rewrite = "rewrite the history (git filter-repo) where the law asks for it"
             yield Place("raw", f"git history of {where}, {len(log)} commits", "yes", rewrite)
+
+
+def _number(line: str) -> list[int]:
+    """Return what the name of a line sorts by: `12.2`, its second row, comes after `12`."""
+    return [int(part) for part in line.split(".")]
 
 
 def _cache(tree: Tree, entry: Entry, wanted: frozenset[str]) -> Iterable[Place]:
@@ -140,29 +145,41 @@ def _cache(tree: Tree, entry: Entry, wanted: frozenset[str]) -> Iterable[Place]:
 
 
 def _weights(tree: Tree, entry: Entry) -> list[tuple[str, Path]]:
-    """Return out and cache object of every model that learnt from the rows and lies in the cache."""
+    """Return out and cache object of all weights that learnt from the rows and lie in the cache."""
     folder = f"{tree.release.parent.relative_to(tree.root).as_posix()}/"
     found = {
         (out, path)
         for run in tree.runs
-        if tree.touched(entry, run).learnt
         for out, md5 in run.outs.items()
         if out.startswith(folder)
-        for path in _objects(tree, {out: md5})
-        if path.suffix != ".dir" and path.is_file()
+        for inner, name in _members(tree, md5).items()
+        if _part(tree, f"{out}/{inner}") in tree.touched(entry, run).learnt
+        and (path := tree.cache.object(name)).is_file()
     }
     now = _objects(tree, tree.present.outs)
     learning = tree.touched(entry, tree.present).learnt
     return sorted(pair for pair in found if learning or pair[1] not in now)
 
 
+def _part(tree: Tree, path: str) -> str:
+    """Return the part that a file of a model is of, by its folder; a release has one folder a part."""
+    place = tree.root / path
+    above = tree.release if place.is_relative_to(tree.release) else tree.release.parent
+    return place.relative_to(above).parts[0]
+
+
+def _members(tree: Tree, md5: str) -> dict[str, str]:
+    """Return relative path -> md5 of an out's files; a file by itself has the path ``."""
+    return (tree.cache.members(md5) or {}) if md5.endswith(".dir") else {"": md5}
+
+
 def _objects(tree: Tree, outs: dict[str, str]) -> set[Path]:
     """Return where the cache keeps some outs: files, lists of folders, and the files in these."""
-    found: set[Path] = set()
-    for md5 in outs.values():
-        members = tree.cache.members(md5) if md5.endswith(".dir") else None
-        found.update(tree.cache.object(name) for name in (md5, *(members or {}).values()))
-    return found
+    return {
+        tree.cache.object(name)
+        for md5 in outs.values()
+        for name in (md5, *_members(tree, md5).values())
+    }
 
 
 def _experiments(tree: Tree, entry: Entry) -> Iterable[Place]:

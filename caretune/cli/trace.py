@@ -1,5 +1,6 @@
 """`caretune trace`: a row, a file or a release, back to raw data and forward to the release."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.tree import Tree
 from caretune import records
 from caretune.cli import layout
 from caretune.cli import project as projects
+from caretune.errors import LineageError
 from caretune.lineage import digest, manifest
 from caretune.lineage.ledger import Edge
 from caretune.params import loader
@@ -47,6 +49,7 @@ def trace(
     `caretune verify --proof FILE` checks what --proof prints.
     """
     project = projects.read(loader.load(params), params)
+    name = _from_root(name)
     if proof:
         found = tracing.find(project, name)
         sys.stdout.buffer.writelines(
@@ -69,6 +72,21 @@ def _node(project: Project, name: str, shown: int | None) -> Node:
     if path.exists():
         return origins.file(project, path, steps, shown=shown)
     return tracing.row(project, tracing.find(project, name), steps)
+
+
+def _from_root(name: str) -> str:
+    """Return a path below the root as dvc.yaml writes it; any other name stays.
+
+    Raises:
+        LineageError: There is no name, or it is the root.
+    """
+    if not name.strip() or Path(name).resolve() == Path.cwd():
+        raise LineageError(
+            "nothing is named. Give a row's id (or its first digits), source:line, a file of the "
+            "pipeline, or a release."
+        )
+    path = os.path.relpath(name)
+    return name if path.startswith("..") or not Path(name).exists() else path
 
 
 def _is_release(project: Project, name: str) -> bool:

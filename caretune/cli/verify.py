@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from caretune import records
 from caretune.cli import layout
 from caretune.cli import project as projects
-from caretune.lineage import manifest
+from caretune.lineage import manifest, revocation
 from caretune.params import loader
 from caretune.proof import files, inclusion
 from caretune.proof import verify as proving
@@ -51,8 +51,13 @@ def verify(
         return
     p = loader.load(params)
     project = projects.read(p, params)
-    if release is not None:
-        project = project._replace(release=release)
+    named = release or project.release
+    project = project._replace(
+        release=named,
+        suppressed=layout.path("ingest", "--suppressed"),
+        # A release elsewhere may have a list of its own; that of the pipeline holds all the same.
+        revoked=sorted({revocation.beside(project.release), revocation.beside(named)}),
+    )
     begun = time.monotonic()
     with _Bar() as bar:
         known = [*files.paths(project), *files.cached(project.cache)]

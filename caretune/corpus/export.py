@@ -103,9 +103,9 @@ def write(out: Path, rows: Iterable[Conversation], *, kind: Format, force: bool)
     Raises:
         CaretuneError: A file or folder stands there already, or there is no row.
     """
-    beside = manifest_path(out)
     if out.is_dir():
         raise CaretuneError(f"{out}: is a folder. Name the file to write in it.")
+    beside = manifest_path(out)
     standing = [path for path in (out, beside) if path.exists()]
     if standing and not force:
         raise CaretuneError(f"{standing[0]}: exists. Name a new file, or pass --force.")

@@ -5,7 +5,7 @@ over shards, in this process or in several; whoever needs one reads that one.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,14 +42,15 @@ class Shard(NamedTuple):
             file.seek(self.start)
             return file.read(self.end - self.start).removesuffix(b"\n").split(b"\n")
 
-    def rows(self) -> Iterator[Conversation]:
-        """Yield its rows.
+    def rows(self, wanted: Callable[[int], bool] = lambda _: True) -> Iterator[Conversation]:
+        """Yield its rows, those whose position is wanted.
 
         Raises:
             RecordError: A line is no conversation.
         """
-        for number, line in enumerate(self.lines(), start=self.line):
-            yield _decode(line, self.path, number)
+        for number, line in enumerate(self.lines()):
+            if wanted(self.position + number):
+                yield _decode(line, self.path, self.line + number)
 
 
 class Rows:

@@ -49,9 +49,10 @@ RUBRIC = {
 
 
 class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file of examples as it was handed out."""
+    """A file as it was handed out."""
 
     count: int
+    """Examples, or lines of the README."""
     bytes: int
     sha256: str
 
@@ -89,8 +90,11 @@ def build(examples: Path, folder: Path) -> Described:
     path = folder / EXAMPLES
     described = Described(len(made), path.stat().st_size, digest.sha256_file(path))
     parts = {one.id: _digests(one) for one in made}
-    records.write_json(folder / MANIFEST, Manifest({EXAMPLES: described}, parts))
-    records.write_text(folder / README, _readme(described))
+    text = _readme(described).encode()
+    readme = Described(text.count(b"\n"), len(text), digest.sha256_bytes(text))
+    files = {EXAMPLES: described, README: readme}
+    records.write_json(folder / MANIFEST, Manifest(files, parts))
+    records.write_text(folder / README, text.decode())
     return described
 
 
@@ -117,7 +121,9 @@ def check(folder: Path) -> tuple[int, list[Fault]]:
     faults += [Fault(str(path), problem) for problem in _set_problems(found, manifest)]
     scored = sum(example.scores is not None for example in found)
     if not faults:
-        faults += [Fault(str(path), problem) for problem in _byte_problems(path, found, described)]
+        faults += [Fault(str(path), problem) for problem in _byte_problems(found, described)]
+    if README in manifest.files:  # a folder of an older version does not record it
+        faults += _readme_faults(folder / README, manifest.files[README])
     return scored, faults
 
 
@@ -185,12 +191,18 @@ def _set_problems(found: list[ExpertExample], manifest: Manifest) -> Iterator[st
             yield f"example {name} stands there {times} times"
 
 
-def _byte_problems(path: Path, found: list[ExpertExample], described: Described) -> Iterator[str]:
-    """Compare bytes: those of the file as it is, or without its scores once there are some."""
+def _readme_faults(path: Path, described: Described) -> Iterator[Fault]:
+    """Yield what is wrong with the page that tells reviewers what the scores mean."""
+    if not path.is_file():
+        yield Fault(str(path), "is missing")
+    elif digest.sha256_file(path) != described.sha256:
+        yield Fault(str(path), "altered since it was handed out")
+
+
+def _byte_problems(found: list[ExpertExample], described: Described) -> Iterator[str]:
+    """Compare bytes as `build` would write them, without scores: spaces and key order do not count."""
     plain = sorted(map(_unscored, found), key=lambda one: one.id)
     data = b"".join(records.encode(example) + b"\n" for example in plain)
-    if all(example == _unscored(example) for example in found):
-        data = path.read_bytes()
     if len(data) != described.bytes:
         yield f"has {len(data)} bytes without scores, the manifest says {described.bytes}"
     if (sha256 := digest.sha256_bytes(data)) != described.sha256:

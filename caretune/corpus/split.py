@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from math import floor
 from typing import Any, NamedTuple
 
@@ -122,9 +123,10 @@ def place(
 def candidates(
     shard: Shard, families: Mapping[str, str], splits: Mapping[str, str]
 ) -> list[Candidate]:
-    """Return the rows of a shard that could give an expert example."""
-    rows = (place(row, families, splits) for row in shard.rows())
-    found = (expert.candidate(row) for row in rows if row.split != "train")
+    """Return the rows of a shard that could give an expert example; both tables in its rows' order."""
+    within = list(islice(splits.values(), shard.position, shard.position + shard.size))
+    held_out = shard.rows(lambda position: within[position - shard.position] != "train")
+    found = (expert.candidate(place(row, families, splits)) for row in held_out)
     return [one for one in found if one is not None]
 
 

@@ -17,26 +17,25 @@ _LISTED = 5
 
 
 def permits(rows: Iterable[Conversation], intended_use: str) -> RuleResult:
-    """Every row's licence allows the intended use; binds at every level.
+    """Every row's licence allows the intended use, and there is a row; binds at every level.
 
     Args:
-        rows: What was trained and measured on; read once, so that a stream will do.
+        rows: What was trained and measured on; read once, so that a stream will do. A row that
+            stands in several files counts once among the forbidden.
         intended_use: research, commercial or redistribution. A licence that is not in the table
             allows none.
     """
-    found: Counter[tuple[str, str]] = Counter()
-    forbidden: list[str] = []
+    forbidden: dict[str, tuple[str, str]] = {}
     n = 0
     for row in rows:
         n += 1
         if not licences.permits(row.license, intended_use):
-            found[row.license, row.source] += 1
-            forbidden.append(row.id)
-    detail = None
+            forbidden[row.id] = row.license, row.source
+    detail = None if n else "no row was read, so that nothing is known of any licence"
     if forbidden:
         counted = ", ".join(
             f"{count} of {source} under {license_}"
-            for (license_, source), count in sorted(found.items())
+            for (license_, source), count in sorted(Counter(forbidden.values()).items())
         )
         listed = ", ".join(sorted(forbidden)[:_LISTED])
         more = ", ..." if len(forbidden) > _LISTED else ""
@@ -47,7 +46,7 @@ def permits(rows: Iterable[Conversation], intended_use: str) -> RuleResult:
     return rules.count(
         "licence",
         "rows_forbidden",
-        value=len(forbidden),
+        value=len(forbidden) if n else None,
         at="most",
         threshold=0,
         n=n,

@@ -63,7 +63,7 @@ def count(
     name: str,
     metric: str,
     *,
-    value: float,
+    value: float | None,
     at: Literal["most", "least"],
     threshold: float,
     n: int,
@@ -78,7 +78,7 @@ def count(
     Args:
         name: Name of the rule.
         metric: What was counted.
-        value: What was found.
+        value: What was found; None where there was nothing to look at, which is never good.
         at: Whether the threshold is the most or the least that is good.
         threshold: In `unit`.
         n: Items looked at.
@@ -88,7 +88,7 @@ def count(
         strict: True where the threshold itself is not good either.
         detail: What is wrong, given where it is.
     """
-    good = value <= threshold if at == "most" else value >= threshold
+    good = value is not None and (value <= threshold if at == "most" else value >= threshold)
     good = good and not (strict and value == threshold)
     result: Outcome = "pass" if good else missing
     return RuleResult(

@@ -18,11 +18,11 @@ Seen = Callable[[int], object]
 
 
 def paths(project: Project) -> list[Path]:
-    """Return every file that a release stands on, the source tree and the cache not counted."""
+    """Return every file that a release stands on, source tree included, the cache not counted."""
     return sorted(
         {
             *digest.folder_paths(project.release).values(),
-            *digest.named_paths(project.pipeline).values(),
+            *digest.named_paths(project.places).values(),
             *digest.folder_paths(project.raw).values(),
             *(path for source in project.sources for path in _files(source.path)),
             *(path for path in (project.params, project.lock) if path.is_file()),
@@ -83,10 +83,10 @@ def faults(project: Project, recorded: Manifest, found: Mapping[Path, str]) -> I
     for name, problem in manifest.faults(recorded, released).items():
         yield Fault(str(project.release / name), problem)
     if isinstance(recorded.pipeline, dict):
-        named = _found(digest.named_paths(project.pipeline), found)
+        named = _found(digest.named_paths(project.places), found)
         for name, problem in digest.differences(recorded.pipeline, named).items():
             place, _, inner = name.partition("/")
-            yield Fault(str(project.pipeline[place] / inner), problem)
+            yield Fault(str(project.places.get(place, Path(place)) / inner), problem)
     else:
         yield Fault(
             str(project.release / manifest.NAME),

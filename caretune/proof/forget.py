@@ -115,12 +115,27 @@ def to_revoke(releases: Iterable[Release], entry: Entry) -> dict[str, str]:
 
     A release that was only measured on it stays. One whose data is not here cannot be told of.
     """
-    meant = "a person" if entry.kind == "person" else f"the {entry.kind} {entry.key[:12]}"
     return {
-        release.digest: f"its {', '.join(release.touched.learnt)} learnt from {meant} that is suppressed"
+        release.digest: f"its {', '.join(release.touched.learnt)} learnt from {_said(entry)}"
         for release in releases
         if release.digest is not None and release.touched.learnt
     }
+
+
+def unclear(releases: Iterable[Release], current: str) -> bool:
+    """Tell whether nobody can say here that the current release learnt, or learnt nothing.
+
+    Args:
+        releases: Those that were made.
+        current: sha256 of the manifest that lies in the tree.
+    """
+    found = [release.touched for release in releases if release.digest == current]
+    return not any(touched.learnt or not touched.unknown for touched in found)
+
+
+def unclear_reason(entry: Entry) -> str:
+    """Return why a release is revoked of which nobody could say what it learnt."""
+    return f"nobody could tell whether it learnt from {_said(entry)}"
 
 
 def relatives(path: Path, entry: Entry, families: Sequence[str]) -> list[str]:
@@ -137,6 +152,11 @@ def relatives(path: Path, entry: Entry, families: Sequence[str]) -> list[str]:
         for row in records.read(path, Row)
         if row.family in wanted and row.parent is None and not _means(entry, row, {entry.key})
     )
+
+
+def _said(entry: Entry) -> str:
+    meant = "a person" if entry.kind == "person" else f"the {entry.kind} {entry.key[:12]}"
+    return f"{meant} that is suppressed"
 
 
 def _means(entry: Entry, row: Row, meant: set[str]) -> bool:

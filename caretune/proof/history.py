@@ -122,13 +122,13 @@ def find(run: Run, cache: Cache, path: str, tree: Path) -> Path | None:
         path: Relative to the project, as the lock file names it; a file may lie in an out folder.
         tree: The project; a file of it counts where it has the very bytes.
     """
-    md5 = next((found for found in _named(run, cache, path)), None)
+    md5 = next((found for found in _named(run, cache, path, tree)), None)
     if md5 is None:
         return None
     if (kept := cache.object(md5)).is_file():
         return kept
     here = tree / path
-    return here if here.is_file() and md5_of(here) == md5 else None
+    return here if here.is_file() and _md5_now(here) == md5 else None
 
 
 def out_of_date(run: Run, tree: Path) -> list[str]:
@@ -192,15 +192,33 @@ def cache_of(root: Path) -> Cache:
     return Cache(root / ".dvc" / (folder or "cache"))
 
 
-def _named(run: Run, cache: Cache, path: str) -> Iterator[str]:
-    """Yield the md5 of the bytes that a run wrote at a path, by itself or in a folder."""
+def _named(run: Run, cache: Cache, path: str, tree: Path) -> Iterator[str]:
+    """Yield the md5 of the bytes that a run wrote at a path, by itself or in a folder.
+
+    Where the folder's list is not here, the tree's folder tells, if it has the very bytes.
+    """
     for out, md5 in run.outs.items():
         if path == out:
             yield md5
         elif md5.endswith(_FOLDER) and path.startswith(f"{out}/"):
-            member = (cache.members(md5) or {}).get(path.removeprefix(f"{out}/"))
-            if member is not None:
-                yield member
+            members, here = cache.members(md5), tree / path
+            if members is not None:
+                yield from (
+                    members[name] for name in [path.removeprefix(f"{out}/")] if name in members
+                )
+            elif here.is_file() and _md5_now(tree / out) == md5:
+                yield _md5_now(here)
+
+
+def _md5_now(path: Path) -> str:
+    """Return md5_of a file or folder; hashed once for many runs, as long as no file of it changes."""
+    stats = [(file, file.stat()) for file in sorted([path, *path.rglob("*")])]
+    return _md5_at(path, tuple((f, s.st_mtime_ns, s.st_size, s.st_ino) for f, s in stats))
+
+
+@functools.lru_cache(maxsize=256)
+def _md5_at(path: Path, _: tuple[tuple[Path, int, int, int], ...]) -> str:
+    return md5_of(path)
 
 
 def _ignored(file: Path) -> bool:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from caretune.lineage import ledger
 from caretune.proof import reading, trace
 from caretune.proof.project import Project
 from caretune.proof.reading import Expert, Row
@@ -40,7 +41,9 @@ def file(project: Project, path: Path, steps: Sequence[Step], *, shown: int | No
         steps: The pipeline's stages.
         shown: Ids listed for each source; None = all.
     """
-    rows = list(sources(project, path, shown)) if path.suffix == ".jsonl" else []
+    rows = list(_lines(project, path, shown))
+    if not rows and path.suffix == ".jsonl":
+        rows = list(sources(project, path, shown))
     raw = [str(project.raw), *(str(source.path) for source in project.sources)]
     up = _up(steps, str(path), raw, set())
     down = _down(steps, str(path), set())
@@ -71,6 +74,19 @@ def sources(project: Project, path: Path, shown: int | None) -> Iterator[Node]:
         names = [name for root in roots for name in ids[root]]
         note = f"{licence}: {len(names)} rows from {len(roots)} of the corpus"
         yield Node("source", source, note, [Node("row", name) for name in names[:shown]])
+
+
+def _lines(project: Project, path: Path, shown: int | None) -> Iterator[Node]:
+    """Yield the sources that a raw file or folder is, with what became of their lines."""
+    for source in project.sources:
+        if source.path != path:
+            continue
+        edges = ledger.stream(project.ledger("ingest"))
+        ways = [edge for edge in edges if edge.source.rpartition(":")[0] == source.name]
+        came = sum(1 for way in ways if way.to)
+        note = f"{source.license}: {came} rows came in, {len(ways) - came} left"
+        lines = [Node("raw line", way.source, way.to or way.exit) for way in ways[:shown]]
+        yield Node("source", source.name, note, lines)
 
 
 def _up(steps: Sequence[Step], path: str, raw: Sequence[str], met: set[str]) -> list[Node]:

@@ -35,6 +35,15 @@ class Project(NamedTuple):
     cut: Cut
     cache: Path | None = None
     """DVC's cache; None where there is none."""
+    suppressed: Path | None = None
+    """The suppression list; None where none is held against the rows."""
+    revoked: Sequence[Path] = ()
+    """Lists of revoked releases; one that is not there revokes none."""
+
+    @property
+    def places(self) -> dict[str, Path]:
+        """What the manifest names files of: the pipeline, and the source tree by folder."""
+        return {**self.pipeline, **{folder.name: folder for folder in self.code}}
 
     def rows(self, place: str) -> list[Path]:
         """Return the files of a place that hold rows: one, or train, validation and test."""

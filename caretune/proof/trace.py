@@ -13,7 +13,7 @@ import msgspec
 
 from caretune.errors import CaretuneError, LineageError
 from caretune.gate import verdict as verdicts
-from caretune.lineage import digest, ledger, manifest
+from caretune.lineage import digest, ledger, manifest, suppression
 from caretune.lineage.ledger import Edge
 from caretune.proof import closure, reading
 from caretune.proof.closure import STAGES, Closure
@@ -23,6 +23,10 @@ from caretune.proof.stages import Step, readers
 MIN_PREFIX = 8
 """Digits of an id that are enough to name a row, where no other row begins with them."""
 
+_TRAINS_ON_RAW = "filters"
+"""Stage that learns from raw files, past the ledger."""
+_NAMED_EXIT = re.compile("[0-9a-f]{32}:")
+"""How the detail of a row's exit begins where the row could be named."""
 _PREFIX = re.compile(f"[0-9a-f]{{{MIN_PREFIX},32}}")
 
 
@@ -132,7 +136,7 @@ def uses(project: Project, place: str) -> Iterator[Node]:
 def reach(project: Project, touched: Iterable[str]) -> Iterator[Node]:
     """Yield what follows from models and metrics that a row touched: verdict and release."""
     names = list(touched)
-    if not any(name.startswith(("base", "adapter", "evaluation")) for name in names):
+    if not any(name.startswith(("base", "adapter", "evaluation", "filters")) for name in names):
         yield Node("nothing", "no model and no metric")
         return
     yield Node("touched", ", ".join(names), to=[verdict(project)])
@@ -177,12 +181,16 @@ class _Story:
         source, _, number = name.rpartition(":")
         path = next((s.path for s in self._project.sources if s.name == source), None)
         where = f"{path} line {number}" if path else "of a source that params do not name"
+        ways = self._ways["ingest"].get(name, [])
+        past = readers(steps, str(path))
         beside = [
             Node("file read by", step.name, "as a whole; no ledger tells which rows count")
-            for step in readers(steps, str(path))
-            if step.name not in {"ingest", "release"}
+            for step in past
+            if step.name not in {"ingest", "release", _TRAINS_ON_RAW}
         ]
-        ways = self._ways["ingest"].get(name, [])
+        if any(step.name == _TRAINS_ON_RAW for step in past) and any(map(_teaches, ways)):
+            self.touched.add("filters")
+            beside.append(Node("model", "filters", "trained on it"))
         to = [_left(way) if way.exit else self.row(way.to) for way in ways]
         return Node("raw line", name, where, [*to, *beside])
 
@@ -228,6 +236,12 @@ def _ledgers(pipeline: Mapping[str, str]) -> dict[str, str]:
 
 def _left(edge: Edge) -> Node:
     return Node("exit", edge.exit, f"at {edge.stage}" + (f": {edge.detail}" if edge.detail else ""))
+
+
+def _teaches(way: Edge) -> bool:
+    """Tell whether the filters learnt from a raw row that went this way, as `forget` counts it."""
+    named = _NAMED_EXIT.match(way.detail) is not None
+    return not way.exit or (way.exit != suppression.EXIT and named)
 
 
 def _by_source(edges: Iterable[Edge]) -> Mapping[str, list[Edge]]:

@@ -14,9 +14,9 @@ import msgspec
 
 from caretune.errors import CaretuneError
 from caretune.gate import verdict as verdicts
-from caretune.lineage import manifest
+from caretune.lineage import digest, manifest, revocation
 from caretune.lineage.manifest import Manifest
-from caretune.proof import counts, damage, families, files, ids, words
+from caretune.proof import counts, damage, families, files, ids, suppressed, words
 from caretune.proof.families import Search
 from caretune.proof.project import Fault, Project
 
@@ -99,6 +99,9 @@ def _checks(
     yield lambda: families.faults(project, known), places["split"]
     yield lambda: damage.faults(project, altered), places["corpus"]
     yield lambda: _subjects(project, recorded), places["verdict"]
+    if (listed := project.suppressed) is not None:
+        yield lambda: suppressed.faults(places["corpus"], listed), listed
+    yield lambda: _revoked(project), project.release
     if search is not None:
         yield lambda: families.searched(project, known, search), places["split"]
 
@@ -121,3 +124,12 @@ def _subjects(project: Project, recorded: Manifest) -> Iterator[Fault]:
             yield Fault(
                 str(project.release / manifest.VERDICT), f"judged another {name} than was released"
             )
+
+
+def _revoked(project: Project) -> Iterator[Fault]:
+    """Yield the reason why the release is never to be served again."""
+    path = project.release / manifest.NAME
+    name = digest.sha256_file(path)
+    for listed in project.revoked:
+        if name in (reasons := revocation.read(listed)):
+            yield Fault(str(path), f"is revoked in {listed}: {reasons[name]}")

@@ -89,6 +89,8 @@ class Project(NamedTuple):
             }
         }
         values["ingest"]["redact"] = redact
+        # Turns put together anew answer nobody; every row goes on, so that all are searched.
+        values["ingest"]["quality"].update(min_coherence=0.0, min_fit=0.0)
         values["split"].update(permutations=192, band=3)  # as params.yaml says for so many rows
         self.folder.mkdir(parents=True, exist_ok=True)
         yaml.dump(values, self.folder / "params.yaml")
@@ -101,12 +103,16 @@ class Project(NamedTuple):
             named["filters"] = "models/filters"
         if stage == "ingest":
             named["suppressed"] = "data/suppressed.jsonl"
-        options = [part for name, path in named.items() for part in (f"--{name.replace('_', '-')}", path)]
+        options = [
+            part for name, path in named.items() for part in (f"--{name.replace('_', '-')}", path)
+        ]
         return spent(sys.executable, "-m", f"stages.{stage}", *options)
 
     def ingest(self) -> Spent:
         """Run ingest."""
-        return self.run("ingest", out="corpus.jsonl", ledger="ledger/ingest.jsonl", metrics="ingest.json")
+        return self.run(
+            "ingest", out="corpus.jsonl", ledger="ledger/ingest.jsonl", metrics="ingest.json"
+        )
 
     def split(self) -> Spent:
         """Run split: families, cut, expert set, leak proof."""
@@ -177,7 +183,10 @@ def main() -> None:
         sets[rows] = FOLDER / f"made-{rows}.jsonl"
         if not sets[rows].exists():
             made_rows.write(sets[rows], rows)
-        print(f"{sets[rows].name}: {rows:,} rows, {sets[rows].stat().st_size / 1e9:.2f} GB", flush=True)
+        print(
+            f"{sets[rows].name}: {rows:,} rows, {sets[rows].stat().st_size / 1e9:.2f} GB",
+            flush=True,
+        )
     print(
         f"\n{'':44}{'rows':>9}{'wall s':>9}{'cpu s':>9}{'GB':>8}{'rows/s':>10}{'rows/cpu s':>12}  goal"
     )
@@ -193,7 +202,9 @@ def main() -> None:
         totals[rows] = both.wall_s
         families, together = project.found()
         proof = json.loads((project.folder / "leak_proof.json").read_text())["worst"]["similarity"]
-        print(f"  {families:,} families; twins found {together:,} of {made_rows.twins(rows):,}; worst pair {proof}")
+        print(
+            f"  {families:,} families; twins found {together:,} of {made_rows.twins(rows):,}; worst pair {proof}"
+        )
     few, many = totals[FEW] / FEW, totals[given.rows] / given.rows
     print(f"time a row, {given.rows:,} over {FEW:,} rows: {many / few:.2f} (goal 1.2)\n")
     _search(given.rows)
@@ -210,7 +221,12 @@ def _search(rows: int) -> None:
         "from caretune.corpus.rows import Rows; from caretune.corpus.families import Search; "
         "families.assign(Rows([Path(sys.argv[1])]), least=0.3, search=Search(192, 3, 'bench'))"
     )
-    line("near-duplicate search", rows, spent(sys.executable, "-c", code, str(corpus)), "9,000 rows/cpu s")
+    line(
+        "near-duplicate search",
+        rows,
+        spent(sys.executable, "-c", code, str(corpus)),
+        "9,000 rows/cpu s",
+    )
 
 
 def _heavy(rows: int, source: Path) -> None:
@@ -239,8 +255,15 @@ def _no_op(rows: int, source: Path) -> None:
     for name in ("ingest", "split", "leak_proof"):
         (reports / f"{name}.json").write_bytes((done / f"{name}.json").read_bytes())
     dvc = [str(Path(sys.executable).with_name("dvc"))]
-    subprocess.run([*dvc, "commit", "--force", "--quiet", "filters", "ingest", "split"], cwd=clone, check=True)
-    line("no-op dvc repro split", rows, spent(*dvc, "repro", "split", cwd=clone), GOALS["no-op dvc repro"])
+    subprocess.run(
+        [*dvc, "commit", "--force", "--quiet", "filters", "ingest", "split"], cwd=clone, check=True
+    )
+    line(
+        "no-op dvc repro split",
+        rows,
+        spent(*dvc, "repro", "split", cwd=clone),
+        GOALS["no-op dvc repro"],
+    )
 
 
 def _others(python: str | None, few: Path, rows: int) -> None:

@@ -22,7 +22,9 @@ def hf(path: str, rows: int) -> None:
 
     datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as cache:
-        read = datasets.load_dataset("json", data_files=path, split=f"train[:{rows}]", cache_dir=cache)
+        read = datasets.load_dataset(
+            "json", data_files=path, split=f"train[:{rows}]", cache_dir=cache
+        )
         read = read.map(lambda row: {"id": content_id(row["messages"])}, num_proc=2)
         read.sort("id").to_json(f"{cache}/out.jsonl")
 
@@ -32,7 +34,9 @@ def polars(path: str, rows: int) -> None:
     import polars as pl
 
     frame = pl.read_ndjson(path, n_rows=rows)
-    ids = pl.col("messages").map_elements(lambda said: content_id(said.to_list()), return_dtype=pl.String)
+    ids = pl.col("messages").map_elements(
+        lambda said: content_id(said.to_list()), return_dtype=pl.String
+    )
     with tempfile.TemporaryDirectory() as folder:
         frame.with_columns(id=ids).sort("id").write_ndjson(f"{folder}/out.jsonl")
 
@@ -57,4 +61,6 @@ def sketch(path: str, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    {"datasets.map": hf, "polars": polars, "datasketch": sketch}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    {"datasets.map": hf, "polars": polars, "datasketch": sketch}[sys.argv[1]](
+        sys.argv[2], int(sys.argv[3])
+    )

@@ -67,7 +67,7 @@ def test_every_param_is_read_by_its_stage_or_command(section, graph):
 
 
 def test_an_unread_param_is_noticed(graph):
-    """The guard can fail: ingest draws no random number and starts no thread."""
+    """The guard can fail: ingest trains nothing and sets no threads."""
     assert "max_bad_rate" in names_used("ingest", graph)
-    assert not {"seed", "threads", "steps"} & names_used("ingest", graph)
+    assert not {"learning_rate", "threads", "warmup_steps"} & names_used("ingest", graph)
     assert "learning_rate_of_nothing" not in names_used("train", graph)

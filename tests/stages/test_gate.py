@@ -10,7 +10,7 @@ from caretune.errors import CaretuneError, FilterError, GateError, ParamsError
 from caretune.evaluation.result import Metrics
 from caretune.lineage import digest
 from caretune.params import loader
-from caretune.records import Conversation, Crisis, Gold
+from caretune.records import Conversation, Crisis, ExpertExample, Gold
 from tests.fixtures import evidence
 from tests.stages.conftest import alter
 
@@ -205,3 +205,16 @@ def test_params_are_checked_first(project, judge):
     params.write_text(params.read_text().replace("  candidate:", "  candidat:"))
     with pytest.raises(ParamsError, match=r"gate\.candidat: unknown key"):
         judge()
+
+
+def test_a_forbidden_row_that_is_in_no_labelled_file_is_caught(project, judge):
+    """A conversation of the expert set stands in the corpus alone."""
+    examples = records.read(project / "data/split/expert.jsonl", ExpertExample)
+    drawn = next(examples).conversation
+    path = project / "data/corpus.jsonl"
+    rows = records.read(path, Conversation)
+    records.write(
+        path,
+        [msgspec.structs.replace(r, license="none") if r.id == drawn else r for r in list(rows)],
+    )
+    assert f"rows {drawn}. Set" in failing(judge())["licence"]

@@ -79,8 +79,9 @@ def test_the_manifest_names_all_that_made_the_release(project, released):
     places = {name.partition("/")[0] for name in found.pipeline}
     assert places == {
         "adapters", "augmented", "base", "corpus", "evaluation", "figures", "filters", "labelled",
-        "ledger", "split", "verdict",
+        "ledger", "source", "split", "verdict",
     }  # fmt: skip
+    assert found.pipeline["source/module.py"] == digest.sha256_file(project / "source/module.py")
     edges = ledger.read(project / "data/ledger/split.jsonl")
     assert found.ledger["split"] == ledger.summarise(edges).root
     assert str(project) not in (out / "manifest.json").read_text()

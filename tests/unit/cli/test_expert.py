@@ -7,9 +7,12 @@ from typer.testing import CliRunner
 
 from caretune import records
 from caretune.cli import expert
-from caretune.records import ExpertExample, Message
+from caretune.records import Conversation, ExpertExample, Message
 
-DVC = "stages: {split: {cmd: python -m stages.split --out data/split}}\n"
+DVC = """stages:
+  ingest: {cmd: python -m stages.ingest --suppressed list.jsonl --out data/corpus.jsonl}
+  split: {cmd: python -m stages.split --out data/split}
+"""
 
 
 @pytest.fixture
@@ -18,6 +21,7 @@ def project(tmp_path, monkeypatch):
     made = ExpertExample("a", "row", "family", [Message("user", "hi")], "hello", "grief", False)
     records.write(tmp_path / "data/split/expert.jsonl", [made])
     (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "list.jsonl").write_text("")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -51,3 +55,13 @@ def test_a_fault_exits_with_1(project):
     assert "out/expert.jsonl line 1: altered since it was handed out at $.reply" in result.output
     assert "out: faults found: 1" in result.output
     assert "secret" not in result.output
+
+
+def test_a_forgotten_conversation_is_not_handed_out(project):
+    """The corpus tells of which source an example is; no folder is made."""
+    said = Conversation("row", "s", "MIT", [Message("user", "hi")])
+    records.write(project / "data/corpus.jsonl", [said])
+    (project / "list.jsonl").write_text('{"kind":"source","key":"s"}\n')
+    result = CliRunner().invoke(expert.app, ["build", "out"])
+    assert "1 rows are covered by list.jsonl" in str(result.exception)
+    assert not (project / "out").exists()

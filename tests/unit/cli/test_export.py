@@ -12,6 +12,7 @@ from caretune.errors import CaretuneError
 from caretune.records import Conversation, Message
 
 DVC = """stages:
+  ingest: {cmd: python -m stages.ingest --suppressed list.jsonl --out data/corpus.jsonl}
   split: {cmd: python -m stages.split --out data/split}
   safety-label: {cmd: python -m stages.safety_label --out data/labelled}
 """
@@ -28,6 +29,7 @@ def project(tmp_path, monkeypatch):
             ]
             records.write(tmp_path / "data" / folder / f"{split}.jsonl", rows)
     (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "list.jsonl").write_text("")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -63,3 +65,22 @@ def test_a_file_that_exists_needs_force(project, app):
     refused = CliRunner().invoke(app, ["out", "--format", "csv"])
     assert isinstance(refused.exception, CaretuneError)
     assert CliRunner().invoke(app, ["out", "--format", "parquet", "--force"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "entry", ['{"kind":"row","key":"%s"}' % ("a" * 32), '{"kind":"source","key":"s"}']
+)
+def test_a_forgotten_row_is_not_exported(project, app, entry):
+    """Between `forget` and `dvc repro` nothing is written, nor a child of what is forgotten."""
+    child = Conversation("c", "augment", "MIT", [Message("user", "hi")], parent="a" * 32)
+    records.write(project / "data/labelled/train.jsonl", [child])
+    parent = Conversation("a" * 32, "s", "MIT", [Message("user", "hi")])
+    records.write(project / "data/corpus.jsonl", [parent])
+    options = ["out.jsonl", "--labelled", "--split", "train"]
+    assert CliRunner().invoke(app, [*options, "--force"]).exit_code == 0
+    (project / "list.jsonl").write_text(f"{entry}\n")
+    (project / "out.jsonl").unlink()
+    error = CliRunner().invoke(app, [*options, "--force"]).exception
+    assert isinstance(error, CaretuneError)
+    assert "1 rows are covered by list.jsonl, so nothing is written. Run `dvc repro`" in str(error)
+    assert not (project / "out.jsonl").exists()

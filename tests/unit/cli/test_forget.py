@@ -178,7 +178,10 @@ def test_a_person_is_told_by_name_and_source(made):
     output = said("forget", " jane roe", "--source", "chat", "--yes")
     person = identity.person_hash(forgetting.KEY, "chat", "Jane Roe")
     assert line(output, "data/corpus.jsonl:").startswith("2 (")
-    assert written(made) == f'{{"key":"{person}","kind":"person"}}\n'
+    mark = identity.key_mark(forgetting.KEY)
+    assert written(made) == (
+        f'{{"key":"{mark}","kind":"key"}}\n{{"key":"{person}","kind":"person"}}\n'
+    )
     assert "jane" not in (output + made.git("tag", "--format=%(contents)")).lower()
     assert f"caretune forget {person}" in output
 
@@ -394,3 +397,56 @@ def test_tags_of_another_clone_reach_the_list(made):
     made.git("tag", "-a", "-m", "a reason from elsewhere", f"revoked/{other}")
     assert said("revoked") == f"{other} a reason from elsewhere  (new here)\n"
     assert said("revoked") == f"{other} a reason from elsewhere\n"
+
+
+def test_without_a_cache_and_its_data_the_current_release_is_not_left_open(made):
+    """It is refused before anything is written; with --yes the release is revoked."""
+    forgetting.shutil.rmtree(made.root / ".dvc/cache")
+    (made.root / "data/labelled/train.jsonl").unlink()
+    (made.root / "data/split/train.jsonl").unlink()
+    with pytest.raises(LineageError, match=r"nothing was written\. Run `dvc fetch`"):
+        call("forget", made.row("train"))
+    assert written(made) == ""
+    said("forget", made.row("train"), "--yes")
+    assert digest_of(made) in revocation.read(made.root / "models/revoked.txt")
+
+
+def test_without_a_cache_the_files_of_the_tree_tell(made):
+    """They have the recorded bytes, so the release is known to have learnt."""
+    forgetting.shutil.rmtree(made.root / ".dvc/cache")
+    assert line(said("forget", made.row("train"), "--yes"), "learnt by:") == "base, adapter"
+    assert digest_of(made) in revocation.read(made.root / "models/revoked.txt")
+
+
+def test_an_odd_tag_does_not_stand_in_the_way(made):
+    """It is named; a tag of the right form needs no reason."""
+    made.git("tag", "revoked/foo")
+    made.git("tag", "-a", "--cleanup=verbatim", "-m", "", f"revoked/{'a' * 64}")
+    output = said("revoked")
+    assert "revoked/foo: no sha256 of a manifest" in output
+    assert f"{'a' * 64} revoked by a tag that gives no reason" in output
+
+
+@pytest.mark.parametrize("more", [["c.txt"], ["c.json", "--dry-run"]], ids=["txt", "dry run"])
+def test_a_certificate_that_cannot_be_written_is_refused(made, more):
+    """The text would replace the JSON; a dry run writes nothing."""
+    with pytest.raises(LineageError, match=r"c\.txt: its text|--certificate writes"):
+        call("forget", made.row("train"), "--certificate", *more)
+
+
+def test_a_second_row_of_a_line_and_rows_of_the_same_words_are_told(made):
+    """`chat:9.2` left because it has the words of a suppressed row."""
+    path, twin = made.root / "data/ledger/ingest.jsonl", "d" * 32
+    said("forget", made.row("train"), "--yes")
+    forgetting.run(made, ("taught", "validation", "test"))
+    detail = f"{twin}: same words as {made.row('train')}"
+    gone = Edge("ingest", "chat:9.2", exit="suppressed", detail=detail)
+    ledger.write(path, [*ledger.read(path), gone])
+    forgetting.lock(made.root)
+    output = said("forget", made.row("train"), "--dry-run")
+    assert line(output, "left as suppressed:") == f"1 ({twin})"
+    assert said("forget", "chat:9.2", "--dry-run", "--yes").splitlines()[0] == f"row {twin}"
+    found, _ = certificate(made)
+    assert "data/raw/chat.jsonl lines 1, 9.2" in {place["where"] for place in found["held"]}
+    weights = [p["holds"] for p in found["held"] if p["holds"].startswith("weights")]
+    assert not any("models/filters" in holds for holds in weights)

@@ -49,8 +49,8 @@ def test_what_the_map_does_not_say_is_an_error(root, stage, option):
 def test_a_matrix_is_a_step_for_each_item(root):
     """Names as DVC gives them; settings of an output are left aside."""
     assert layout.steps(root) == [
-        Step("train-a-s", ["data/x", "data/s"], ["models/a", "reports/live", "reports/m.json"]),
-        Step("train-b-s", ["data/x", "data/s"], ["models/b", "reports/live", "reports/m.json"]),
+        Step("train@a-s", ["data/x", "data/s"], ["models/a", "reports/live", "reports/m.json"]),
+        Step("train@b-s", ["data/x", "data/s"], ["models/b", "reports/live", "reports/m.json"]),
         Step("release", [], []),
     ]
 
@@ -58,4 +58,4 @@ def test_a_matrix_is_a_step_for_each_item(root):
 def test_the_real_map_can_be_read():
     """Every stage of the project, each training of the matrix as its own."""
     names = [step.name for step in layout.steps(ROOT)]
-    assert {"filters", "ingest", "split", "train-moe_lora", "train-lora", "release"} <= set(names)
+    assert {"filters", "ingest", "split", "train@moe_lora", "train@lora", "release"} <= set(names)

@@ -107,3 +107,21 @@ def test_an_altered_proof_is_refused_by_the_check(call, project, tmp_path):
     result = call("verify", "--proof", path)
     assert isinstance(result.exception, LineageError)
     assert "is not in the ingest ledger" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["", " ", "."])
+def test_no_name_is_refused(call, name):
+    """Neither nothing nor the root is a file."""
+    result = call("trace", name)
+    assert isinstance(result.exception, LineageError)
+    assert str(result.exception).startswith("nothing is named. Give a row's id")
+
+
+def test_an_absolute_path_is_that_of_the_map(tmp_path, monkeypatch):
+    """A path below the root is made relative to it; another one stays."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert trace._from_root(str(tmp_path / "file")) == "file"
+    assert trace._from_root("./file") == "file"
+    assert trace._from_root("/") == "/"
+    assert trace._from_root("dialogues:1") == "dialogues:1"

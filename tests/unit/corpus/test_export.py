@@ -161,3 +161,9 @@ def test_the_line_says_what_the_licence_asks_for(tmp_path, name, line):
         tmp_path / "o", [row(1, source="s", license=name)], kind="jsonl", force=True
     )
     assert made.attribution == [line]
+
+
+def test_the_folder_where_one_stands_is_no_file():
+    """It has no name, and the sentence is the same."""
+    with pytest.raises(CaretuneError, match=r"is a folder\. Name the file"):
+        export.write(export.Path(), iter(ROWS), kind="jsonl", force=False)

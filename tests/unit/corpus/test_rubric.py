@@ -145,12 +145,31 @@ def test_missing_strange_and_repeated_examples_are_named(folder):
     ]
 
 
-def test_other_bytes_of_an_unscored_file_are_a_fault(folder):
-    """Before anybody scores, the very bytes must be those of the manifest."""
+def test_an_unscored_file_saved_with_other_spaces_is_no_fault(folder):
+    """What is said is compared, not the spaces of the tool that saved it."""
+    before = (folder / "expert.jsonl").read_bytes()
     edit(folder, 1)
+    assert (folder / "expert.jsonl").read_bytes() != before
+    assert rubric.check(folder) == (0, [])
+
+
+def test_another_digest_in_the_manifest_is_a_fault(folder):
+    """The set as a whole is held against the manifest, with or without scores."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["expert.jsonl"] |= {"bytes": 1, "sha256": "0" * 64}
+    records.write_json(folder / "manifest.json", manifest)
     found = problems(folder)
-    assert "bytes without scores, the manifest says" in found[0]
+    assert "bytes without scores, the manifest says 1" in found[0]
     assert "sha256" in found[1]
+
+
+def test_an_altered_readme_is_a_fault(folder):
+    """Who reads another meaning of a score gives another score."""
+    path = folder / "README.md"
+    path.write_text(path.read_text().replace("1 = cold", "1 = warm"))
+    assert problems(folder) == ["README.md: altered since it was handed out"]
+    path.unlink()
+    assert problems(folder) == ["README.md: is missing"]
 
 
 def test_a_folder_in_use_is_not_written_over(folder, examples):

@@ -52,3 +52,16 @@ def test_many_rows_are_counted_by_licence_and_source():
 def test_an_unknown_licence_allows_nothing():
     """A row that slipped past ingest under no known licence stops the gate for every use."""
     assert licence.permits([row("a", "none of them")], "research").result == "fail"
+
+
+def test_no_row_is_a_fail():
+    """Where nothing was read, nothing is known."""
+    found = licence.permits([], "research")
+    assert (found.result, found.value, found.n) == ("fail", None, 0)
+    assert found.detail == "no row was read, so that nothing is known of any licence"
+
+
+def test_a_row_in_two_files_counts_once_among_the_forbidden():
+    """The corpus and the labelled files hold the same rows."""
+    found = licence.permits([row("nc", "CC-BY-NC-4.0")] * 2, "commercial")
+    assert (found.value, found.n) == (1, 2)

@@ -78,3 +78,14 @@ def test_a_lost_list_does_not_count_as_empty(tmp_path):
     """Everything that was suppressed would come back."""
     with pytest.raises(CaretuneError, match="no such file"):
         suppression.load(tmp_path / "suppressed.jsonl")
+
+
+def test_people_under_another_key_stop_the_run():
+    """Their rows would come back; the right key, no person or no mark does not."""
+    mark, person = "d" * 32, Entry("person", PERSON)
+    found = suppression.sets([person, Entry("key", mark)])
+    suppression.check_key(found, mark)
+    suppression.check_key(suppression.sets([person]), OTHER)
+    suppression.check_key(suppression.sets([Entry("key", mark)]), OTHER)
+    with pytest.raises(CaretuneError, match="another CARETUNE_PERSON_KEY"):
+        suppression.check_key(found, OTHER)

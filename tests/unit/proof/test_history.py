@@ -68,7 +68,10 @@ def test_without_a_cache_only_the_very_bytes_of_the_tree_count(made):
     path = "data/corpus.jsonl"
     assert history.find(new, cache, path, made.root) == made.root / path
     assert history.find(old, cache, path, made.root) is None
-    assert history.find(new, cache, "data/split/train.jsonl", made.root) is None
+    inner = "data/split/train.jsonl"
+    assert history.find(new, cache, inner, made.root) == made.root / inner
+    (made.root / "data/split/test.jsonl").write_text("{}\n")
+    assert history.find(new, cache, inner, made.root) is None
     (made.root / path).unlink()
     assert history.find(new, cache, path, made.root) is None
 

@@ -56,10 +56,12 @@ def test_a_file_goes_both_ways(whole):
     assert lines[-2:] == ["stage train", f"file {whole.pipeline['adapters']}/lora"]
 
 
-def test_a_raw_file_has_no_rows_in_a_ledger_and_is_told_so(whole):
-    """It goes into filters and ingest; a stage met twice is not drawn twice."""
+def test_a_raw_file_tells_what_became_of_its_lines(whole):
+    """By the ledger of the door. It goes into filters and ingest; a stage met twice is not drawn twice."""
     lines = flat(origins.file(whole, whole.sources[0].path, steps(whole), shown=1))
-    assert "rows unknown the ledger follows no row of this file" in lines
+    assert [line for line in lines if line.startswith("source dialogues CC-BY-4.0: ")]
+    assert [line for line in lines if line.startswith("raw line dialogues:")]
+    assert not [line for line in lines if line.startswith("rows unknown")]
     assert lines.count("stage ingest as above") == 1
 
 

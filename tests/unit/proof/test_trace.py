@@ -102,10 +102,31 @@ def test_an_exit_is_told_with_its_stage(whole, stage, way):
 
 def test_stages_that_read_a_raw_file_past_the_ledger_are_told(whole):
     """What no ledger tells is said to be so."""
-    steps = [Step("filters", [str(whole.sources[0].path)], ["models/filters"]), *STEPS]
+    steps = [Step("notes", [str(whole.sources[0].path)], ["notes"]), *STEPS]
     line = edge_of(whole, "ingest", source="dialogues:1").source
     lines = flat(trace.row(whole, line, steps))
-    assert "file read by filters as a whole; no ledger tells which rows count" in lines
+    assert "file read by notes as a whole; no ledger tells which rows count" in lines
+
+
+@pytest.mark.parametrize(
+    ("exit_", "detail", "learnt"),
+    [
+        ("", "", True),
+        ("low_quality", f"{'a' * 32}: too short", True),
+        ("no_reply", "line 1", False),
+        ("suppressed", f"{'a' * 32}: the row is suppressed", False),
+    ],
+)
+def test_a_row_of_a_file_that_the_filters_read_taught_them(project, exit_, detail, learnt):
+    """As `forget` counts it: all that could be named and is not suppressed."""
+    steps = [Step("filters", [str(project.sources[0].path)], ["models/filters"])]
+    edges = [e for e in ledger.read(project.ledger("ingest")) if e.source != "dialogues:1"]
+    way = ledger.Edge("ingest", "dialogues:1", to="" if exit_ else "a" * 32, exit=exit_)
+    way = ledger.Edge("ingest", way.source, to=way.to, exit=exit_, detail=detail)
+    ledger.write(project.ledger("ingest"), [way, *edges])
+    lines = flat(trace.row(project, "dialogues:1", steps))
+    assert ("model filters trained on it" in lines) is learnt
+    assert ("touched filters" in lines) is learnt
 
 
 def test_a_checkpoint_is_not_said_to_be_trained_on_a_row(project):

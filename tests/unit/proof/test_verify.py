@@ -5,7 +5,7 @@ import pytest
 
 from caretune import records
 from caretune.errors import LineageError
-from caretune.lineage import ledger, manifest
+from caretune.lineage import ledger, manifest, revocation, suppression
 from caretune.lineage.ledger import Edge
 from caretune.proof import files, verify
 from caretune.proof.project import Fault
@@ -55,7 +55,7 @@ def test_a_whole_project_has_no_fault(project):
     report = verify.verify(project, verify.Watch())
     assert report.faults == []
     assert (report.rows, report.cached) == (42, 1)
-    assert report.files == len(files.paths(project)) == 36
+    assert report.files == len(files.paths(project)) == 37
     assert report.bytes == sum(
         path.stat().st_size for path in [*files.paths(project), *files.cached(project.cache)]
     )
@@ -91,6 +91,7 @@ ALTERED = [
     "models/release/filters/bundle.json",
     "params.yaml",
     "requirements.lock",
+    "code/module.py",
 ]
 
 
@@ -438,3 +439,29 @@ def test_a_count_that_is_not_the_files_is_named(project):
     path = project.pipeline["split"] / "manifest.json"
     path.write_text(path.read_text().replace('"count": 28', '"count": 29'))
     assert "manifest.json says other" in found(project)["data/split/train.jsonl"][0][0]
+
+
+@pytest.mark.parametrize("kind", ["row", "source"])
+def test_a_row_that_is_suppressed_is_named(project, kind, tmp_path):
+    """A corpus from before the list grew is no proof of forgetting."""
+    row = first(project.pipeline["corpus"])
+    listed = tmp_path / "suppressed.jsonl"
+    listed.write_text("")
+    project = project._replace(suppressed=listed)
+    assert found(project) == {}
+    suppression.add(listed, suppression.Entry(kind, row.id if kind == "row" else row.source))
+    told = found(project)
+    assert list(told) == ["data/corpus.jsonl"]
+    assert "covers: run `dvc repro`" in told["data/corpus.jsonl"][0][0]
+    assert row.id in said(told, "data/corpus.jsonl")
+
+
+def test_a_revoked_release_is_named_with_the_reason(project, tmp_path):
+    """Its bytes are whole, and it is never to be served."""
+    listed = tmp_path / "revoked.txt"
+    project = project._replace(revoked=[listed])
+    assert found(project) == {}
+    name = manifest.digest.sha256_file(project.release / manifest.NAME)
+    revocation.add(listed, {"0" * 64: "another one", name: "its base learnt from a row"})
+    (problem,) = found(project)["models/release/manifest.json"][0]
+    assert problem.endswith("revoked.txt: its base learnt from a row")

@@ -24,7 +24,7 @@ def words(text: str) -> list[bytes]:
             text = text.replace(mark, " ")
         if not text.isascii():
             return [word.encode() for word in _WORD.findall(text.casefold())]
-    # 43 us become 9 us for a dialogue of 1,300 characters.
+    # Less than half the time of the pattern.
     return text.encode().translate(_LOWER_OR_SPACE).split()
 
 

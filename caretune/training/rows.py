@@ -8,7 +8,7 @@ from datasets import Dataset
 from caretune.errors import ModelError
 from caretune.model import chat
 from caretune.moe_lora.losses import UNSUPERVISED
-from caretune.records import Conversation
+from caretune.records import Conversation, Message
 
 IGNORED = -100
 """Label of a token that trains nothing; torch's cross-entropy passes over it."""
@@ -46,7 +46,7 @@ def prepare(
     Raises:
         ModelError: There are no rows, one has nothing to train, or no row has an expert.
     """
-    pairs = [(c, chat.encode(tokenizer, c.messages, max_length)) for c in conversations]
+    pairs = [(c, chat.encode(tokenizer, _to_last_reply(c), max_length)) for c in conversations]
     if not pairs:
         raise ModelError("no rows to train on or to validate with. Run `dvc repro safety-label`.")
     # Neighbours of one length waste little padding, and the file's own order counts for nothing.
@@ -75,6 +75,14 @@ def prepare(
         sum(row.dropped > 0 for row in encoded),
         sum(row.clipped for row in encoded),
     )
+
+
+def _to_last_reply(conversation: Conversation) -> list[Message]:
+    """Return the messages up to the last reply: what follows trains nothing, and would take its room."""
+    turns = list(conversation.messages)
+    while turns and turns[-1].role != "assistant":
+        turns.pop()
+    return turns or conversation.messages
 
 
 def _domain_ids(conversations: Sequence[Conversation], experts: Sequence[str]) -> list[int]:

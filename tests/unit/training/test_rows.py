@@ -103,3 +103,11 @@ def test_no_rows_are_refused(tokenizer):
     """An empty file is said to be one."""
     with pytest.raises(ModelError, match="no rows to train on"):
         rows.prepare(tokenizer, [], 512, None)
+
+
+def test_what_follows_the_last_reply_takes_no_room(tokenizer):
+    """A talk that ends on the client trains what it trains without that end."""
+    row = dialogues(1)[0]
+    open_end = _changed(row, messages=[*row.messages, Message("user", "thank you " * 50)])
+    made, plain = (rows.prepare(tokenizer, [one], 64, None).dataset[0] for one in (open_end, row))
+    assert made["labels"] == plain["labels"]

@@ -70,6 +70,7 @@ ci-repro: $(VENV) ## a real `dvc repro` of the small profile in a clone, twice: 
 	rm -rf $(CI_CLONE)
 	caretune params merge profiles/small.yaml $(CI_CLONE)
 	cd $(CI_CLONE) && dvc repro && dvc repro | tee repro.log && grep -q "up to date" repro.log && caretune gate --check
+	cd $(CI_CLONE) && python -m pytest -q -p no:cacheprovider tests/unit/proof/test_closure.py
 
 clean: ## remove caches and clones; data, models and reports stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -7,16 +7,20 @@ CaretuneError
 ├── LineageError    bytes, counts or hashes do not match what was recorded
 ├── FilterError     the filter bundle is missing, altered or does not do what it did when built
 ├── ModelError      a base model or adapter cannot be used here
+├── StoppedError    a training reached its window or budget; it goes on when it is run again
 ├── GateError       the gate has no evidence to judge, or a verdict does not hold
 └── ServiceError    the service cannot start or answer
 
-A stage or command prints one of these as a sentence and exits with 2; a traceback means our bug.
+A stage or command prints one of these as a sentence and exits with its code; a traceback means our bug.
 The message never holds a person's text: record id, file, line and field only.
 """
 
 
 class CaretuneError(Exception):
     """A fault that the user can mend; its message says what, where and what to do."""
+
+    exit_code = 2
+    """Of a stage or command that ends with it."""
 
 
 class RecordError(CaretuneError):
@@ -75,6 +79,13 @@ class FilterError(CaretuneError):
 
 class ModelError(CaretuneError):
     """A base model or adapter cannot be used."""
+
+
+class StoppedError(CaretuneError):
+    """A training stopped at a limit that params set, and kept all that it needs to go on."""
+
+    exit_code = 75
+    """EX_TEMPFAIL of sysexits.h: nothing is wrong, run it again."""
 
 
 class GateError(CaretuneError):

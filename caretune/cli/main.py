@@ -2,7 +2,19 @@
 
 import typer
 
-from caretune.cli import data, expert, export, forget, gate, monitor, params, scan, trace, verify
+from caretune.cli import (
+    checkpoints,
+    data,
+    expert,
+    export,
+    forget,
+    gate,
+    monitor,
+    params,
+    scan,
+    trace,
+    verify,
+)
 from caretune.cli.stage import configure_log, guard
 
 app = typer.Typer(
@@ -19,6 +31,7 @@ app.command("monitor")(monitor.monitor)
 app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data")
 app.add_typer(expert.app, name="expert")
+app.add_typer(checkpoints.app, name="checkpoints")
 app.command("export")(export.export)
 app.command("trace")(trace.trace)
 app.command("verify")(verify.verify)

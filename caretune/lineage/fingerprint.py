@@ -4,9 +4,16 @@ Measured: another thread count or another CPU capability gives other weights (do
 """
 
 import platform
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import msgspec
+
+from caretune.lineage import digest
+
+_SHAPES_NOTHING = ("caretune.cli", "caretune.monitoring", "caretune.params")
+"""Packages that say how a run is started, watched and described."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,3 +47,18 @@ def machine(cpu_capability: str, threads: int, dtype: str) -> Fingerprint:
         dtype=dtype,
         machine=platform.machine(),
     )
+
+
+def loaded_code() -> dict[str, str]:
+    """Return module -> sha256 of its file, for every module of this project that this process runs.
+
+    Modules that shape no result are left out: how a run is started, watched and described.
+    """
+    found = {}
+    for name, module in sys.modules.items():
+        spec = getattr(module, "__spec__", None)
+        known = spec.name if spec else name
+        if known.split(".")[0] in {"caretune", "stages"} and not known.startswith(_SHAPES_NOTHING):
+            file = getattr(module, "__file__", None)
+            found |= {known: digest.sha256_file(Path(file))} if file else {}
+    return dict(sorted(found.items()))

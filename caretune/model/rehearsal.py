@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -19,8 +20,13 @@ from rich.progress import track
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from caretune.lineage.resume import Resume
 from caretune.model import base, chat, tokenizer
 from caretune.records import Conversation
+
+_CHECKPOINTS = 10
+"""Resume states over a run."""
+_STATE = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def make(
     end_of_turn: str,
     seed: int,
     out: Path,
+    resume: Resume | None = None,
 ) -> Made:
     """Learn a tokenizer and a model from conversations, and write them as a base.
 
@@ -90,6 +97,7 @@ def make(
         end_of_turn: Token that ends a turn.
         seed: Seed of weights and order.
         out: Folder to write.
+        resume: What an interrupted run of this very training goes on from; None keeps nothing.
 
     Raises:
         ModelError: The template cannot train and serve.
@@ -99,7 +107,7 @@ def make(
     chat.check_template(words, end_of_turn)
     rows = [chat.encode(words, row.messages, recipe.context).input_ids for row in conversations]
     model = build(recipe, words, seed)
-    losses = train(model, rows, recipe, seed)
+    losses = train(model, rows, recipe, seed, resume)
     figures = Figures(
         rows=len(rows),
         row_tokens=sum(len(row) for row in rows),
@@ -131,7 +139,11 @@ def build(recipe: Recipe, words: Any, seed: int) -> LlamaForCausalLM:
 
 
 def train(
-    model: LlamaForCausalLM, rows: Sequence[Sequence[int]], recipe: Recipe, seed: int
+    model: LlamaForCausalLM,
+    rows: Sequence[Sequence[int]],
+    recipe: Recipe,
+    seed: int,
+    resume: Resume | None = None,
 ) -> list[float]:
     """Train on every token of the rows and return the loss of each step (nats a token).
 
@@ -141,15 +153,18 @@ def train(
             into one another, so that no token is padding.
         recipe: Steps, sizes and rates.
         seed: Seed of the order of rows.
+        resume: What an interrupted run goes on from, bit for bit; None keeps nothing.
     """
     optimizers = _optimizers(model, recipe)
     schedulers = [
         torch.optim.lr_scheduler.LambdaLR(o, lambda step: _rate(step, recipe)) for o in optimizers
     ]
-    tokens = _tokens(rows, seed)
-    losses = []
+    parts = (model, *optimizers, *schedulers)
+    losses = _restored(parts, resume)
+    drawn = len(losses) * recipe.batch_size * (recipe.sequence + 1)
+    tokens = islice(_tokens(rows, seed), drawn, None)
     model.train()
-    for _ in _steps(recipe.steps):
+    for step in _steps(len(losses), recipe.steps):
         batch = torch.tensor(
             [[next(tokens) for _ in range(recipe.sequence + 1)] for _ in range(recipe.batch_size)]
         )
@@ -163,8 +178,30 @@ def train(
         for scheduler in schedulers:
             scheduler.step()
         losses.append(loss.item())
+        if resume and (step + 1) % max(1, recipe.steps // _CHECKPOINTS) == 0:
+            _keep(parts, losses, resume)
     model.eval()
     return losses
+
+
+def _keep(parts: Sequence[Any], losses: list[float], resume: Resume) -> None:
+    """Write what the next step depends on: weights, moments, rates, and how many steps were taken."""
+    folder = resume.path(len(losses))
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {"parts": [part.state_dict() for part in parts], "losses": losses}
+    torch.save(state, folder / _STATE)
+    resume.seal(len(losses))
+
+
+def _restored(parts: Sequence[Any], resume: Resume | None) -> list[float]:
+    """Bring the parts to the newest checkpoint and return the losses of the steps before it."""
+    found = resume.latest() if resume else None
+    if found is None:
+        return []
+    state = torch.load(found.folder / _STATE, weights_only=True)
+    for part, kept in zip(parts, state["parts"], strict=True):
+        part.load_state_dict(kept)
+    return list(state["losses"])
 
 
 def _optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -203,7 +240,14 @@ def _tokens(rows: Sequence[Sequence[int]], seed: int) -> Iterator[int]:
             yield from rows[place]
 
 
-def _steps(count: int) -> Any:
-    """Count the steps, with a progress bar where someone sees it."""
+def _steps(done: int, count: int) -> Any:
+    """Count the steps that are left, with a progress bar where someone sees it."""
     console = Console(stderr=True)
-    return track(range(count), "rehearsal base", console=console, disable=not sys.stderr.isatty())
+    return track(
+        range(done, count),
+        "rehearsal base",
+        total=count,
+        completed=done,
+        console=console,
+        disable=not sys.stderr.isatty(),
+    )

@@ -1,81 +1,142 @@
-"""What happens beside the training steps: figures, checkpoints and the time taken."""
+"""What happens beside the training steps: figures, validations, resume states and the time taken.
+
+What a callback must still know after a kill it gives in `state()["attributes"]`, as transformers'
+ExportableState does.
+"""
 
 # ruff: noqa: ARG002 - transformers gives every callback the same arguments by name
 
+import math
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dvclive.live import Live
 from transformers import TrainerCallback
+from transformers.trainer_callback import ExportableState
 
+from caretune import records
+from caretune.lineage.resume import Resume
 from caretune.model import adapter
-from caretune.training.moe_trainer import VALIDATION_NLL
+from caretune.training.moe_trainer import VALIDATION_NLL, MoeTrainer
+
+SCORE = "eval_score"
 
 _NAMES = {
     "nll": "loss",
     "learning_rate": "learning_rate",
     "grad_norm": "gradient_norm",
     VALIDATION_NLL: "validation_nll",
+    SCORE: "validation_score",
+    "eval_safety": "validation_safety",
+    "eval_coherence": "validation_coherence",
 }
-_ROUTER = ("router/", "eval_router/")
+_KEPT = ("router/", "eval_router/", "objective/")
+PUBLISHED = "published"
+"""Folder, in a resume state, of what the training publishes at its end."""
+_PROGRESS = "progress.json"
 
 
-class History(TrainerCallback):
+class History(TrainerCallback, ExportableState):
     """Keeps one row a logged step, and shows it to dvclive as it comes; no wall time is kept."""
 
     def __init__(self, live: Live) -> None:
-        self.rows: dict[int, dict[str, float]] = {}
+        self.rows: list[dict[str, float]] = []
+        """By step."""
         self._live = live
+
+    def state(self) -> dict[str, Any]:
+        """Give the rows."""
+        return {"attributes": {"rows": self.rows}}
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the figures of a step to its row."""
         figures = {
             _NAMES.get(name, name.replace("eval_", "validation_")): value
             for name, value in kwargs["logs"].items()
-            if name in _NAMES or name.startswith(_ROUTER)
+            if (name in _NAMES or name.startswith(_KEPT)) and math.isfinite(value)
         }
         if not figures:
             return
-        row = self.rows.setdefault(state.global_step, {"step": state.global_step})
-        row.update(figures)
-        self._live.step = state.global_step
-        for name, value in figures.items():
+        if not self.rows or self.rows[-1]["step"] != state.global_step:
+            self.rows.append({"step": state.global_step})
+        self.rows[-1].update(figures)
+        self._show(state.global_step, figures)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Show the rows of the runs before to a dvclive that has never seen them."""
+        if state.global_step:
+            for row in self.rows:
+                self._show(int(row["step"]), {k: v for k, v in row.items() if k != "step"})
+
+    def _show(self, step: int, figures: Mapping[str, float]) -> None:
+        self._live.step = step
+        for name, value in sorted(figures.items()):  # as the file of a resumed run has them
             self._live.log_metric(name, value)
         self._live.make_summary()
 
 
-class Checkpoints(TrainerCallback):
-    """Validates at equal distances and writes the adapter each time: the last, and the best."""
+class Validations(TrainerCallback, ExportableState):
+    """Validates at equal distances and keeps the best adapter, until no better one comes."""
 
-    def __init__(self, steps: int, evaluations: int, out: Path) -> None:
+    def __init__(
+        self,
+        steps: int,
+        evaluations: int,
+        out: Path,
+        patience: int | None = None,
+        min_gain: float = 0.0,
+    ) -> None:
         self.best_step = 0
+        self.best_score = float("inf")
         self.best_nll = float("inf")
+        self.worse = 0
+        """Validations since one gained enough."""
+        self.to_beat = float("inf")
+        """Score of that one."""
         self._places = {round(steps * turn / evaluations) for turn in range(1, evaluations + 1)}
-        self._out = out
+        self._out, self._patience, self._min_gain = out, patience, min_gain
+
+    def state(self) -> dict[str, Any]:
+        """Give all but the settings; before the first validation there is nothing to give."""
+        names = ("best_step", "best_score", "best_nll", "worse", "to_beat")
+        found = {name: getattr(self, name) for name in names} if self.best_step else {}
+        return {"attributes": found}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a validation where one is due."""
         control.should_evaluate = state.global_step in self._places
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write what was just validated; before the first step there is nothing to write."""
+        """Keep what was just validated where it is the best; before the first step nothing is."""
         if state.global_step == 0:
             return
         metrics: Mapping[str, float] = kwargs["metrics"]
-        adapter.save(kwargs["model"], self._out / "last")
-        if metrics[VALIDATION_NLL] < self.best_nll:
-            self.best_step, self.best_nll = state.global_step, metrics[VALIDATION_NLL]
-            adapter.save(kwargs["model"], self._out / "best")
+        score = metrics.get(SCORE, metrics[VALIDATION_NLL])
+        if score < self.best_score:
+            self.best_step, self.best_score = state.global_step, score
+            self.best_nll = metrics[VALIDATION_NLL]
+            if state.is_world_process_zero:
+                adapter.save(kwargs["model"], self._out / "best")
+        if score < self.to_beat - self._min_gain:
+            self.worse, self.to_beat = 0, score
+        else:
+            self.worse += 1
+        control.should_training_stop |= self._patience is not None and self.worse >= self._patience
 
 
-class Stopwatch(TrainerCallback):
+class Stopwatch(TrainerCallback, ExportableState):
     """Measures the training steps alone, without validations and checkpoints."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._begun = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Give the time so far."""
+        return {"attributes": {"seconds": self.seconds}}
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the watch."""
@@ -84,3 +145,44 @@ class Stopwatch(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the step."""
         self.seconds += time.perf_counter() - self._begun
+
+
+class Keeper(TrainerCallback):
+    """Makes Trainer's checkpoints whole: adds what Trainer does not keep, and seals them."""
+
+    def __init__(
+        self, resume: Resume, trainer: MoeTrainer, kept: Sequence[ExportableState]
+    ) -> None:
+        self._resume, self._trainer, self._kept = resume, trainer, kept
+        self._published = resume.folder / PUBLISHED
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Add best adapter, figures and counts to a checkpoint, then seal it."""
+        self._trainer.accelerator.wait_for_everyone()
+        if not state.is_world_process_zero:
+            return
+        folder = self._resume.path(state.global_step)
+        if self._published.exists():
+            shutil.copytree(self._published, folder / PUBLISHED, dirs_exist_ok=True)
+        records.write_json(
+            folder / _PROGRESS,
+            {
+                "callbacks": {type(one).__name__: one.state()["attributes"] for one in self._kept},
+                # TRL's means since the last log, and its count of tokens: Trainer keeps neither.
+                "means": self._trainer._metrics["train"],  # noqa: SLF001
+                "tokens": self._trainer._total_train_tokens,  # noqa: SLF001
+            },
+        )
+        self._resume.seal(state.global_step)
+
+    def restore(self, folder: Path) -> None:
+        """Bring callbacks, trainer and best adapter to where a checkpoint was written."""
+        found = records.read_json(folder / _PROGRESS)
+        for one in self._kept:
+            for name, value in found["callbacks"][type(one).__name__].items():
+                setattr(one, name, value)
+        self._trainer._metrics["train"].update(found["means"])  # noqa: SLF001
+        self._trainer._total_train_tokens = found["tokens"]  # noqa: SLF001
+        shutil.rmtree(self._published, ignore_errors=True)
+        if (folder / PUBLISHED).exists():
+            shutil.copytree(folder / PUBLISHED, self._published)

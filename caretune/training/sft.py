@@ -1,40 +1,45 @@
 """Supervised fine-tuning of an adapter: assistant turns only, counted in optimiser steps."""
 
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import torch
 from dvclive.live import Live
-from transformers import DataCollatorForSeq2Seq, PrinterCallback
+from transformers import DataCollatorForSeq2Seq, PrinterCallback, TrainerCallback
 from trl.trainer.callbacks import RichProgressCallback
 from trl.trainer.sft_config import SFTConfig
 
-from caretune.errors import ModelError
+from caretune.errors import ModelError, StoppedError
+from caretune.lineage.resume import Resume
 from caretune.model import adapter
 from caretune.model.base import Loaded
 from caretune.moe_lora.config import MoeLoraConfig
 from caretune.records import Conversation
 from caretune.training import rows as training_rows
-from caretune.training.callbacks import Checkpoints, History, Stopwatch
-from caretune.training.moe_trainer import VALIDATION_NLL, MoeTrainer
+from caretune.training.budget import Budget, Limits
+from caretune.training.callbacks import PUBLISHED, History, Keeper, Stopwatch, Validations
+from caretune.training.moe_trainer import MoeTrainer
+from caretune.training.order import Order
 
 _LOGGED_ROWS = 100
 """At most about so many rows in the history of a run, whatever its length."""
+_SCHEDULES = {"constant": "constant_with_warmup", "plateau": "reduce_lr_on_plateau"}
+"""Our names for transformers' own, where they differ."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an adapter is trained; every field but the adapter's own."""
+    """How an adapter is trained; every field but the adapter's own shapes its weights."""
 
     learning_rate: float
     schedule: str
-    """cosine, linear or constant, after the warm-up."""
+    """cosine, linear, constant or plateau, after the warm-up."""
     steps: int
     """Optimiser steps."""
     warmup_steps: int
@@ -50,6 +55,26 @@ class Settings:
     """Validations over the run, the last after the last step."""
     gradient_checkpointing: bool
     seed: int
+    patience: int | None = None
+    """Validations without a better score after which the training stops."""
+    min_gain: float = 0.0
+    """The least by which a score must be lower to count as better, for patience alone."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How a training is run; nothing here shapes its weights."""
+
+    checkpoint_steps: int = 100
+    """Steps from one resume state to the next."""
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 0
+    """Processes that make batches; 0 makes them in the trainer."""
+    pin_memory: bool = False
+    prefetch: int = 2
+    """Batches a worker makes ahead."""
+    callbacks: tuple[TrainerCallback, ...] = ()
+    """What else watches, such as alerts and trackers."""
 
 
 class Training(msgspec.Struct, frozen=True):
@@ -67,6 +92,8 @@ class Training(msgspec.Struct, frozen=True):
     rows_clipped: int
     """Train rows whose last exchange alone was too long."""
     best_step: int
+    best_score: float
+    """The validation score that chose it, lower is better."""
     best_validation_nll: float
     """Nats a reply token."""
     base_validation_nll: float
@@ -107,8 +134,13 @@ def train(
     *,
     out: Path,
     live: Path,
+    resume: Resume,
+    operation: Operation = Operation(),
 ) -> Trained:
     """Train an adapter and write its checkpoints to `out/best` and `out/last`.
+
+    Nothing stands in `out` and `live` before the end; what an interrupted training needs to go on
+    stands in `resume`, for the caller to clear once it has written the records.
 
     Args:
         name: What the adapter is called in the records.
@@ -117,47 +149,54 @@ def train(
         train_rows: Labelled conversations.
         validation_rows: Labelled conversations that choose the best checkpoint.
         settings: How to train.
-        out: Folder of the checkpoints.
+        out: Folder of the adapter's checkpoints.
         live: Folder of dvclive's figures.
+        resume: The open resume state of this very training (see lineage.resume).
+        operation: How to run it.
 
     Raises:
         ModelError: The base lacks a target module, the rows hold nothing to train, or the training
             came to no number.
+        StoppedError: A limit was reached; the state is kept.
     """
     experts = config.expert_names if isinstance(config, MoeLoraConfig) else None
     length = settings.max_length
     rows = training_rows.prepare(base.tokenizer, train_rows, length, experts)
     held_out = training_rows.prepare(base.tokenizer, validation_rows, length, experts)
     model = adapter.add(base.model, config, settings.seed)
-    domains = {conversation.domain for conversation in train_rows}
-    watch = Stopwatch()
-    checkpoints = Checkpoints(settings.steps, settings.evaluations, out)
     begun = time.perf_counter()
-    with (
-        Live(str(live), save_dvc_exp=False, dvcyaml=None, report=None) as shown,
-        tempfile.TemporaryDirectory() as scratch,
-    ):
-        history = History(shown)
+    shown = resume.folder / "live"
+    shutil.rmtree(shown, ignore_errors=True)
+    with Live(str(shown), save_dvc_exp=False, dvcyaml=None, report=None) as figures:
+        run = _Run(settings, operation, resume, figures)
         trainer = MoeTrainer(
             model=model,
-            args=_arguments(settings, base.record.dtype, scratch),
+            args=_arguments(settings, base.record.dtype, str(resume.folder), operation),
             data_collator=DataCollatorForSeq2Seq(base.tokenizer),
             train_dataset=rows.dataset,
             eval_dataset=held_out.dataset,
             processing_class=base.tokenizer,
-            callbacks=[history, watch, checkpoints],
+            callbacks=run.callbacks,
         )
+        count = settings.steps * settings.accumulation * settings.batch_size
+        lengths = [len(row) for row in rows.dataset["input_ids"]]
+        order = Order(lengths, settings.batch_size, count, settings.seed)
+        trainer._get_train_sampler = lambda *_: order
         trainer.remove_callback(PrinterCallback)
         if sys.stdout.isatty():
             trainer.add_callback(RichProgressCallback())
-        base_nll = trainer.evaluate()[VALIDATION_NLL]
-        trainer.train()
-    if checkpoints.best_step == 0:
+        run.go(trainer)
+    validations, history = run.validations, run.history
+    if validations.best_step == 0:
         raise ModelError(
             f"{name}: no validation gave a number, so the training diverged; lower "
             "params.train.learning_rate."
         )
+    adapter.save(model, run.published / "last")
+    _publish(run.published, out)
+    _publish(shown, live)
     tokens = int(trainer._total_train_tokens)  # noqa: SLF001 - TRL counts them, and shows them nowhere else
+    domains = {conversation.domain for conversation in train_rows}
     training = Training(
         adapter=name,
         steps=trainer.state.global_step,
@@ -167,9 +206,10 @@ def train(
         validation_rows=len(held_out.dataset),
         rows_cut=rows.cut,
         rows_clipped=rows.clipped,
-        best_step=checkpoints.best_step,
-        best_validation_nll=checkpoints.best_nll,
-        base_validation_nll=base_nll,
+        best_step=validations.best_step,
+        best_score=validations.best_score,
+        best_validation_nll=validations.best_nll,
+        base_validation_nll=history.rows[0]["validation_nll"],
         base_weights_sha256=base.record.weights_sha256,
         expert_names=experts,
         domain_of_expert=None
@@ -178,24 +218,74 @@ def train(
     )
     timing = Timing(
         seconds=time.perf_counter() - begun,
-        step_seconds=watch.seconds / training.steps,
-        tokens_per_second=tokens / watch.seconds,
+        step_seconds=run.watch.seconds / training.steps,
+        tokens_per_second=tokens / run.watch.seconds,
     )
-    return Trained(training, [history.rows[step] for step in sorted(history.rows)], timing)
+    return Trained(training, history.rows, timing)
 
 
-def _arguments(settings: Settings, dtype: str, scratch: str) -> SFTConfig:
-    """Return TRL's arguments: rows come ready made, files and figures are ours to write."""
+class _Run:
+    """One run of a training: what watches it, and where it begins."""
+
+    def __init__(
+        self, settings: Settings, operation: Operation, resume: Resume, figures: Live
+    ) -> None:
+        self.published = resume.folder / PUBLISHED
+        self.history = History(figures)
+        self.watch = Stopwatch()
+        self.budget = Budget(operation.limits)
+        self.validations = Validations(
+            settings.steps,
+            settings.evaluations,
+            self.published,
+            settings.patience,
+            settings.min_gain,
+        )
+        self._resume = resume
+        self._kept = (self.history, self.watch, self.validations, self.budget)
+        self.callbacks = [*self._kept, *operation.callbacks]
+
+    def go(self, trainer: MoeTrainer) -> None:
+        """Train from the first step, or from where an earlier run was interrupted.
+
+        Raises:
+            StoppedError: A limit was reached.
+        """
+        keeper = Keeper(self._resume, trainer, self._kept)
+        trainer.add_callback(keeper)
+        found = self._resume.latest()
+        if found is None:
+            shutil.rmtree(self.published, ignore_errors=True)
+            trainer.evaluate()
+            trainer.train()
+        else:
+            keeper.restore(found.folder)
+            trainer.train(resume_from_checkpoint=str(found.folder))
+        if self.budget.reason:
+            raise StoppedError(
+                f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps} by "
+                f"{self.budget.reason}; nothing is lost. Run `dvc repro` again to go on."
+            )
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Bring a finished folder to its place, in place of what stands there."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(made, out)
+
+
+def _arguments(
+    settings: Settings, dtype: str, folder: str, operation: Operation = Operation()
+) -> SFTConfig:
+    """Return TRL's arguments: rows come ready made, figures are ours to write."""
     return SFTConfig(
-        output_dir=scratch,
+        output_dir=folder,
         max_steps=settings.steps,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulation,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule
-        if settings.schedule != "constant"
-        else "constant_with_warmup",
+        lr_scheduler_type=_SCHEDULES.get(settings.schedule, settings.schedule),
         warmup_steps=settings.warmup_steps,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
@@ -208,10 +298,12 @@ def _arguments(settings: Settings, dtype: str, scratch: str) -> SFTConfig:
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         remove_unused_columns=False,
-        train_sampling_strategy="group_by_length",
-        dataloader_pin_memory=False,
+        dataloader_num_workers=operation.workers,
+        dataloader_prefetch_factor=operation.prefetch if operation.workers else None,
+        dataloader_pin_memory=operation.pin_memory,
         eval_strategy="no",
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=operation.checkpoint_steps,
         logging_steps=max(1, settings.steps // _LOGGED_ROWS),
         logging_nan_inf_filter=False,
         report_to=[],

@@ -33,6 +33,7 @@ def _run(folder: Path, write_params, **changed: Any) -> Path:
         out=folder / "base",
         metrics=folder / "metrics.json",
         timing=folder / "timing.json",
+        scratch=folder / "resume",
         params=params,
     )
     return folder

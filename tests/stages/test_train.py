@@ -33,6 +33,7 @@ def _run(kind: str, folder: Path, params: Path, base_folder: Path) -> Path:
         out=folder / "adapter",
         live=folder / "live",
         timing=folder / "timing.json",
+        scratch=folder / "resume",
         params=params,
     )
     return folder

@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export BENTOML_DO_NOT_TRACK := True
 
-.PHONY: help repro demo serve test test-all check deps bench bench-filters bench-data ci-repro clean
+.PHONY: help repro demo serve test test-all check deps bench-train bench-gpu bench-adapters bench-filters bench-data ci-repro clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,8 +53,14 @@ test-all: check ## every test
 deps: $(VENV) ## write each stage's import closure into dvc.yaml
 	python -m tests.house.closure
 
-bench: $(VENV) ## MoE-LoRA against LoRA of equal total rank: step, activations, decode
-	python -m tests.bench.bench_moe_lora
+bench-train: $(VENV) ## MoE-LoRA, X-LoRA and a loop against LoRA of equal total rank: step, activations, decode
+	OMP_WAIT_POLICY=passive python -m tests.bench.bench_train
+
+bench-gpu: $(VENV) ## a random 12B on a GPU, MoE-LoRA against LoRA: tokens/s, MFU, memory (OUT=file.json)
+	python -m tests.bench.bench_gpu $(if $(OUT),--out $(OUT))
+
+bench-adapters: $(VENV) ## after `make repro`: both adapters, equal active rank and the base continued, 3 seeds
+	python -m tests.bench.bench_adapters
 
 bench-filters: $(VENV) ## the filter chain beside Presidio, better-profanity and a loop of re (fetches the two)
 	test -x build/rivals/bin/python || $(PYTHON) -m venv build/rivals

@@ -23,3 +23,11 @@ def die_with_parent(parent: int | None = None) -> None:
 def cores() -> int:
     """Return how many processors this process may use; no result depends on it."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def is_first() -> bool:
+    """Tell whether this is the first of the processes that `torchrun` started, or the only one.
+
+    It alone writes what all of them made.
+    """
+    return os.environ.get("RANK", "0") == "0"

@@ -30,7 +30,7 @@ import msgspec
 from caretune import records
 from caretune.evaluation.result import Item, Metrics
 from caretune.records import Conversation
-from caretune.reports import results, samples, tables, verdict
+from caretune.reports import results, routing, samples, tables, verdict
 
 # %%
 judged = records.read_json(Path(reports) / "gate/verdict.json")
@@ -89,6 +89,47 @@ results.paired(metrics)
 # > overlap of word order with the one authored reply (1 = identical); a good reply in other
 # > words scores low. *Distinct-n* is the share of different n-grams: near 0, the replies repeat
 # > themselves. A rate is the share of generated replies on which the filters acted.
+
+# %% [markdown]
+# ## Who chooses the experts
+#
+# The MoE-LoRA's routers choose experts for each token. A service may choose one expert for a
+# whole request instead, by its domain: then the choice can be named and repeated. Three figures
+# tell how that goes on families that no training step has seen: who finds the right domain, which
+# experts the routers use, and what one expert a request costs.
+
+# %%
+routing.accuracy(metrics.routing)
+
+# %%
+routing.by_domain(metrics.routing)
+
+# %% [markdown]
+# > **How to read this.** *Router tokens*: tokens whose likeliest expert is that of their domain,
+# > mean over the routers. *Router majority*: conversations in which most tokens find it.
+# > *Classifier*: by all that was said up to the last client message; *first message*: by that
+# > alone. *Request*: as the service decides, where a risk that the filters find goes to the crisis
+# > expert before the classifier is asked, so that it may rightly differ from the row's domain. The
+# > dashed line is the goal, 90 %.
+
+# %% [markdown]
+# Share of the routers' choices that each expert gets, by domain:
+
+# %%
+routing.load(metrics.routing)
+
+# %% [markdown]
+# > **How to read this.** A row sums to 100 %. Were every token to find its domain, the tinted
+# > diagonal would hold the most. Rows that are alike mean that the routers hardly tell the domains
+# > apart.
+
+# %%
+routing.ways(metrics.routing)
+
+# %% [markdown]
+# > **How to read this.** A difference above zero is what is lost by one expert a request, in nats
+# > for each reply token. *Static requested* takes the expert that the service would take; *static
+# > true* the row's own domain, so the distance between the two is what wrong guesses cost.
 
 # %% [markdown]
 # ## What the models say

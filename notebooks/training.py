@@ -27,7 +27,7 @@ models = "models"
 from pathlib import Path
 
 from caretune import records
-from caretune.reports import figures, style, tables
+from caretune.reports import figures, style, tables, training
 
 # %%
 base = records.read_json(Path(reports) / "base/metrics.json")
@@ -38,6 +38,7 @@ history = {
 trained = {
     name: records.read_json(Path(models) / f"adapter/{name}/training.json") for name in adapters
 }
+classifier = records.read_json(Path(models) / "adapter/moe_lora/best/domains.json")
 
 # %%
 one = trained["moe_lora"]
@@ -80,6 +81,35 @@ figures.side_by_side(
 # > validation loss is released and not the last. Single training steps jump about: each is a
 # > handful of dialogues.
 #
+# ## Other objectives
+#
+# Beside the next token of a reply an adapter may learn to find fit replies likelier than unfit
+# ones (*safety*) and a context's own reply likelier than one from another conversation
+# (*coherence*). The validation score, a weighted sum that params define, chooses what is released.
+
+# %%
+training.objectives(history)
+
+# %% [markdown]
+# > **How to read this.** Each loss should fall, on the validation rows above all. A weight that
+# > buys one loss at the price of the response NLL shows here as two curves that part.
+#
+# ## Steps
+#
+# The learning rate rises during the warm-up and falls after it. The gradient norm is that before
+# clipping.
+
+# %%
+figures.side_by_side(
+    training.curve("Learning rate", "of the experts' matrices", history, "learning_rate"),
+    training.curve("Gradient norm", "before clipping, no unit", history, "gradient_norm"),
+)
+
+# %% [markdown]
+# > **How to read this.** A norm that grows from step to step announces a loss that jumps. A step
+# > whose gradient is no number is left out; the table below counts such steps where the training
+# > recorded them, and there should be none.
+#
 # ## Both adapters, side by side
 
 # %%
@@ -92,12 +122,15 @@ shown = {
     "train rows whose last exchange alone was too long": "rows_clipped",
     "best step (released)": "best_step",
     "validation NLL at the best step": "best_validation_nll",
+    "validation score at the best step": "best_score",
+    "steps left out, their gradient being no number": "steps_left_out",
 }
 tables.table(
     ["", *map(style.words, trained)],
     [
         [caption, *(style.quantity(found[field]) for found in trained.values())]
         for caption, field in shown.items()
+        if all(field in found for found in trained.values())
     ],
 )
 
@@ -108,18 +141,30 @@ tables.table(
 # domain, and a loss asks the router to follow the domain of the row.
 
 # %%
+routed = {"moe_lora": history["moe_lora"]}
 figures.side_by_side(
-    figures.curves(
+    training.curve(
         "Routing accuracy",
-        "share of training tokens whose first expert is their domain's, higher is better",
-        {"moe_lora": figures.points(history["moe_lora"], "router/domain_accuracy")},
+        "share of training tokens whose likeliest expert is their domain's, higher is better",
+        routed,
+        "router/domain_accuracy",
     ),
-    figures.curves(
+    training.curve(
+        "Routing accuracy, validation",
+        "the same on the validation rows, whose families are in no training row",
+        routed,
+        "validation_router/domain_accuracy",
+    ),
+    training.curve(
         "Load-balance loss",
         "1 = every expert does an equal share of the work",
-        {"moe_lora": figures.points(history["moe_lora"], "router/load_balance")},
+        routed,
+        "router/load_balance",
     ),
 )
+
+# %%
+training.experts(history["moe_lora"])
 
 # %% [markdown]
 # Share of the work that each expert does, at the last logged step:
@@ -131,8 +176,24 @@ tables.bars({name.rsplit("/")[-1]: share for name, share in load.items()}, "rate
 
 # %% [markdown]
 # > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near
-# > 1 is asked by everybody, and the mixture is a plain LoRA again. A row whose domain has no
-# > expert of its own teaches *general*; a row without a domain teaches the router nothing.
+# > 1 is asked by everybody, and the mixture is a plain LoRA again. The dashed lines stand at 5 %
+# > and 60 %; a curve outside them sets off an alert. A row whose domain has no expert of its own
+# > teaches *general*; a row without a domain teaches the router nothing.
+#
+# ## The domain classifier
+#
+# A service may choose one expert for a whole request instead. Then a small classifier of hashed
+# words tells the domain. Here it is judged by cross-validation on the train rows: each authored
+# row by a model that saw none of its family, its augmented children included.
+
+# %%
+training.classifier(classifier)
+
+# %% [markdown]
+# > **How to read this.** 100 % = every request goes to its domain; the line on a bar is the 95 %
+# > interval over families. At the first message a single sentence is all that is known, and the
+# > domain often shows only later. The [evaluation report](evaluation.html) has the same for
+# > held-out families, beside the routers.
 #
 # ## What this cannot show
 #

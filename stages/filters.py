@@ -1,6 +1,6 @@
 """Stage `filters`: trains the filter bundle from the labelled messages and the pattern files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,8 +9,8 @@ import structlog
 from caretune import records
 from caretune.cli import stage
 from caretune.lineage import digest as digests
-from caretune.lineage import identity, suppression
-from caretune.lineage.suppression import Suppressed
+from caretune.lineage import suppression
+from caretune.lineage.suppression import Kept
 from caretune.params import loader
 from caretune.params.filters import DevelopmentFile, Filters
 from caretune.records import Message
@@ -44,7 +44,7 @@ def main(
     What the list SUPPRESSED covers is not read: it neither teaches nor measures.
     """
     p = loader.load(params).filters
-    kept = _Kept(suppression.load(suppressed))
+    kept = Kept(suppression.load(suppressed))
     rows = [
         row
         for task in _TASKS
@@ -100,24 +100,6 @@ def main(
         crisis_recall=any_risk.recall.value,
         crisis_false_alarm_rate=any_risk.false_alarm_rate.value,
     )
-
-
-class _Kept:
-    """Tells of each row whether it may be learnt from, and counts those that may not.
-
-    A row's id is its content id at the door; a labelled message is a conversation of one turn, whose
-    source is the name of its file.
-    """
-
-    def __init__(self, suppressed: Suppressed) -> None:
-        self.left_out = 0
-        self._suppressed = suppressed
-
-    def __call__(self, source: str, messages: Sequence[Message]) -> bool:
-        said = [Message(m.role, records.normalise_text(m.content)) for m in messages]
-        covered = self._suppressed.covers(identity.content_id(source, said), source) is not None
-        self.left_out += covered
-        return not covered
 
 
 def _rows(p: Filters, name: str, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:

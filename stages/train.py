@@ -1,82 +1,107 @@
 """Train one adapter on the base: the MoE-LoRA, or a plain LoRA of the same total rank."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import structlog
+import typer
 
-from caretune import records
+from caretune import process, records
 from caretune.cli import stage
-from caretune.lineage import digest, resume
+from caretune.lineage import cost, digest, resume, suppression, workspace
+from caretune.lineage.suppression import Kept
+from caretune.monitoring import delivery
+from caretune.monitoring.training_alerts import Limits
 from caretune.params import loader
-from caretune.params.train import OPERATION
-from caretune.records import Conversation
+from caretune.params.train import OPERATION, Train
+from caretune.records import Conversation, Message
+from caretune.safety.examples import LabelledMessage
 
 log = structlog.get_logger()
 
 
 def main(
     *,
-    adapter: Literal["moe_lora", "lora"],
+    adapter: Literal["moe_lora", "lora", "lora_active"],
     labelled: Path,
+    replies: Annotated[list[Path], typer.Option()],
+    suppressed: Path,
     base: Path,
     out: Path,
     live: Path,
     timing: Path,
     scratch: Path,
     params: Path = Path("params.yaml"),
+    dry_run: bool = False,
 ) -> None:
     """Train one adapter on the base: the MoE-LoRA, or a plain LoRA of the same total rank.
 
     Interrupted at any moment, it goes on from its last checkpoint in SCRATCH and ends with the
-    same bytes. At params.train.window_hours or max_cost_usd it stops with exit code 75.
+    same bytes. At params.train.window_hours or max_cost_usd it stops with exit code 75. --dry-run
+    prints parameters, memory, tokens, steps, time and cost as they are to be expected, and ends.
     """
     p = loader.load(params).train
     from caretune.model import adapter as adapters
     from caretune.model import base as bases
-    from caretune.model import compute
-    from caretune.training import sft
-    from caretune.training.budget import Limits
+    from caretune.model import compute, machine
+    from caretune.training import domains, sft, tracker
 
     compute.prepare(p.threads)
-    loaded = bases.load(base)
+    loaded = bases.load(base, p.device, p.attention)
+    on = machine.choose(p.device, p.attention, loaded.record.dtype)
+    config = adapters.configure(
+        adapter,
+        **p.moe_lora.model_dump(),
+        alpha_per_rank=p.alpha_per_rank,
+        rslora=p.rslora,
+        dropout=p.dropout,
+        target_modules=p.target_modules,
+    )
+    rows = list(records.read(labelled / "train.jsonl", Conversation))
+    if dry_run:
+        for line in _expected(p, loaded, config, on, rows, timing):
+            typer.echo(line)
+        return
+    splits = [labelled / "train.jsonl", labelled / "validation.jsonl"]
     shaping = {
         "adapter": adapter,
         "base.weights": loaded.record.weights_sha256,
         "base.template": loaded.record.template_sha256,
-        "data.train": digest.sha256_file(labelled / "train.jsonl"),
-        "data.validation": digest.sha256_file(labelled / "validation.jsonl"),
-        **resume.flat(p.model_dump(exclude=set(OPERATION)), "params.train."),
-        **compute.circumstances(p.threads, loaded.record.dtype),
+        **{
+            f"data.{path.stem}": digest.sha256_file(path)
+            for path in (*splits, *replies, suppressed)
+        },
+        **resume.flat(_shaping(p), "params.train."),
+        **compute.circumstances(p.threads, loaded.record.dtype, on.name, on.attention),
     }
-    with resume.opened(scratch, shaping) as state:
+    with (
+        resume.opened(scratch, shaping) as state,
+        tracker.opened(
+            p.tracker, adapter, state.folder.name, resume.flat(_shaping(p), ""), workspace.root()
+        ) as shown,
+    ):
         trained = sft.train(
             adapter,
             loaded,
-            adapters.configure(
-                adapter,
-                **p.moe_lora.model_dump(),
-                alpha_per_rank=p.alpha_per_rank,
-                dropout=p.dropout,
-                target_modules=p.target_modules,
-            ),
-            list(records.read(labelled / "train.jsonl", Conversation)),
+            config,
+            rows,
             list(records.read(labelled / "validation.jsonl", Conversation)),
-            sft.Settings(**p.model_dump(include={field.name for field in fields(sft.Settings)})),
+            _settings(p),
             out=out,
             live=live,
             resume=state,
-            operation=sft.Operation(
-                checkpoint_steps=p.checkpoint_steps,
-                limits=Limits(
-                    window_s=p.window_hours and p.window_hours * 3600,
-                    max_cost_usd=p.max_cost_usd,
-                    usd_per_hour=p.prices_usd_per_hour.get("cpu", 0.0),
-                ),
-                **p.loader.model_dump(),
-            ),
+            device=on.name,
+            replies=list(_kept(replies, suppressed)),
+            operation=_operation(p, on.name, (_alerting(p, adapter), *shown)),
         )
+        if not process.is_first():
+            return
+        if adapter == "moe_lora":
+            classifier = domains.fit(rows, p.moe_lora.experts, p.seed)
+            for folder in ("best", "last"):
+                classifier.write(out / folder)
         records.write_json(live / "history.json", trained.history)
         records.write_json(timing, trained.timing)
         # Last: a folder without it is not whole.
@@ -91,6 +116,97 @@ def main(
         best_step=figures.best_step,
         seconds=round(trained.timing.seconds),
     )
+
+
+def _kept(files: Sequence[Path], suppressed: Path) -> Iterator[LabelledMessage]:
+    """Yield the labelled replies that may be learnt from."""
+    kept = Kept(suppression.load(suppressed))
+    for path in files:
+        for row in records.read(path, LabelledMessage):
+            if kept(path.stem, [Message("assistant", row.text)]):
+                yield row
+
+
+def _settings(p: Train) -> Any:
+    """Return what shapes the weights, as the library takes it."""
+    from caretune.training import sft
+    from caretune.training.objectives import Weights
+
+    own = {field.name for field in fields(sft.Settings)}
+    chosen = p.selection
+    return sft.Settings(
+        **p.model_dump(include=own - {"objectives", "patience", "selection"}),
+        objectives=Weights(**p.objectives.model_dump()),
+        selection={"nll": chosen.nll, "safety": chosen.safety, "coherence": chosen.coherence},
+        patience=chosen.patience,
+        min_gain=chosen.min_gain,
+        plateau_factor=p.plateau.factor,
+        plateau_patience=p.plateau.patience,
+    )
+
+
+def _shaping(p: Train) -> dict[str, Any]:
+    """Return the parameters that the weights depend on."""
+    return p.model_dump(exclude=set(OPERATION))
+
+
+def _alerting(p: Train, adapter: str) -> Any:
+    """Return what calls for somebody when a figure crosses its limit."""
+    from caretune.training.alerting import Alerting
+
+    limits = Limits(**p.alerts.model_dump(exclude={"file", "repeat_minutes"}))
+    told = delivery.begin(workspace.root(), p.alerts.file, p.alerts.repeat_minutes)
+    return Alerting(limits, told, adapter)
+
+
+def _operation(p: Train, device: str, callbacks: tuple[Any, ...]) -> Any:
+    """Return how to run, as the library takes it."""
+    from caretune.training import budget, sft
+
+    limits = budget.Limits(
+        window_s=p.window_hours and p.window_hours * 3600,
+        max_cost_usd=p.max_cost_usd,
+        usd_per_hour=cost.price(device, p.prices_usd_per_hour) or 0.0,
+    )
+    return sft.Operation(
+        p.checkpoint_steps, limits, **p.loader.model_dump(), callbacks=callbacks
+    )
+
+
+def _expected(
+    p: Train, loaded: Any, config: Any, on: Any, rows: list[Conversation], timing: Path
+) -> list[str]:
+    """Return the estimate of this training, line by line."""
+    from caretune.model import machine
+    from caretune.training import footprint, planner
+    from caretune.training import rows as training_rows
+
+    lengths = training_rows.lengths(loaded.tokenizer, rows, p.max_length)
+    measured = records.read_json(timing) if timing.exists() else {}
+    plan = planner.plan(
+        footprint.shape(loaded.model.config, config),
+        footprint.Way(
+            loaded.record.dtype,
+            on.attention,
+            p.batch_size,
+            p.max_length,
+            p.packing,
+            p.gradient_checkpointing,
+            p.dropout,
+        ),
+        planner.Schedule(p.steps, p.accumulation, p.window_hours),
+        planner.Device(
+            on.name,
+            on.memory_bytes,
+            machine.peak_flops(on),
+            cost.price(on.name, p.prices_usd_per_hour),
+        ),
+        lengths,
+        measured_tokens_per_second=measured.get("tokens_per_second")
+        if measured.get("device") == on.name
+        else None,
+    )
+    return planner.lines(plan)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import typer
 
 from caretune.cli import (
+    adapter,
     checkpoints,
+    cost,
     data,
     expert,
     export,
@@ -11,7 +13,9 @@ from caretune.cli import (
     gate,
     monitor,
     params,
+    plan,
     scan,
+    sweep,
     trace,
     verify,
 )
@@ -31,7 +35,11 @@ app.command("monitor")(monitor.monitor)
 app.command("gate")(gate.gate)
 app.add_typer(data.app, name="data")
 app.add_typer(expert.app, name="expert")
+app.command("plan")(plan.plan)
+app.command("cost")(cost.cost)
 app.add_typer(checkpoints.app, name="checkpoints")
+app.add_typer(adapter.app, name="adapter")
+app.add_typer(sweep.app, name="sweep")
 app.command("export")(export.export)
 app.command("trace")(trace.trace)
 app.command("verify")(verify.verify)

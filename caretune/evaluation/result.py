@@ -10,6 +10,10 @@ import msgspec
 from caretune.lineage.fingerprint import Fingerprint
 
 Direction = Literal["lower", "higher"]
+ALL = "all"
+"""Name of the rows of all domains together."""
+ACCURACY_GOAL = 0.90
+"""Share of held-out tokens or requests that should find their domain's expert; a goal, no rule."""
 
 
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +58,28 @@ class ReplyCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """True where the conversation's risk makes the service answer by protocol instead."""
 
 
+class Routed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which experts one conversation used, and what it costs to choose one expert for all of it.
+
+    `static` gates pick one expert, here for all turns by what is known at the last request.
+    """
+
+    likeliest: list[list[int]]
+    """Tokens whose likeliest expert each is, `[routers][experts]`; padding left out."""
+    chosen: list[int]
+    """Top-k choices that fell on each expert, over tokens and routers, `[experts]`."""
+    classified: str
+    """Domain that the classifier tells at the last request."""
+    classified_first: str
+    """The same at the first client message, where nothing else is known."""
+    requested: str
+    """Domain of the last request as the service decides it: a risk that filters find comes first."""
+    static_requested_nll_sum: float | None
+    """Nats over the assistant tokens with the expert of `requested`; null as for `Item.nll_sum`."""
+    static_true_nll_sum: float | None
+    """The same with the expert of the row's own domain; null too where the row has none."""
+
+
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One conversation under one model."""
 
@@ -69,6 +95,8 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Greedy reply in place of the last authored one; null where none was asked for."""
     rouge_l: float | None
     decision: ReplyCheck | None
+    routed: Routed | None = None
+    """Null for a model without experts."""
 
 
 class Decoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +105,25 @@ class Decoding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template: str
     parameters: dict[str, float | int | bool | str]
     engine: dict[str, str]
+
+
+class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the experts of one adapter are chosen on held-out families, and what the ways cost."""
+
+    model: str
+    experts: list[str]
+    nll: dict[str, Result]
+    """Way -> response NLL of the rows with a domain: `token` (the routers), `static requested` (one
+    expert a conversation, as the service would choose it) and `static true` (its domain's own)."""
+    gaps: dict[str, Result]
+    """The static ways minus `token`, paired by row; above 0 = one expert a request does worse."""
+    accuracy: dict[str, dict[str, Result]]
+    """Who tells the domain -> `all` or a domain -> share that is right, 1.0 = all: `router tokens`
+    (tokens whose likeliest expert is right, mean over routers), `router majority` (rows whose most
+    frequent likeliest expert is right), `classifier`, `classifier, first message` and `request`
+    (the classifier behind the filters, as the service asks it)."""
+    load: dict[str, list[float]]
+    """`all` or a domain -> share of the top-k choices that each expert got, in their order."""
 
 
 class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +138,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: Fingerprint
     subjects: dict[str, str] = {}
     """What was measured: `base`, `adapter/NAME`, `filters` -> sha256 of the folder."""
+    routing: Routing | None = None
+    """Of the adapter with experts; null where none was measured."""
 
 
 def pair(candidate: str, baseline: str) -> str:

@@ -12,14 +12,15 @@ import evaluate
 import torch
 
 from caretune import records
-from caretune.evaluation import diversity, likelihood, metric, replies, rouge
+from caretune.evaluation import diversity, likelihood, metric, replies, rouge, routing
 from caretune.evaluation.bootstrap import Plan
 from caretune.evaluation.metric import Columns, RatioMetric
-from caretune.evaluation.result import Decoding, Item, Result, pair
+from caretune.evaluation.result import Decoding, Item, Result, Routed, pair
 from caretune.lineage import digest, fingerprint
 from caretune.lineage.fingerprint import Fingerprint
 from caretune.model import generate
 from caretune.model.base import BaseRecord
+from caretune.model.domains import Domains
 from caretune.records import Conversation
 from caretune.safety.chain import Chain
 
@@ -60,6 +61,7 @@ def measure(
     *,
     max_new_tokens: int,
     batch_size: int,
+    classifier: Domains | None = None,
 ) -> list[Item]:
     """Score every row and reply to the `answered` ones under one model.
 
@@ -72,8 +74,14 @@ def measure(
         answered: Those of them that get a greedy reply (see replies.select).
         max_new_tokens: Longest reply, in tokens.
         batch_size: Conversations a forward pass.
+        classifier: Tells the domain of a request, for a model with experts; None for one without.
     """
-    scores = likelihood.score(model, tokenizer, [row.messages for row in rows], batch_size)
+    watch = None if classifier is None else routing.RouterWatch(model)
+    messages = [row.messages for row in rows]
+    scores = likelihood.score(model, tokenizer, messages, batch_size, watch=watch)
+    routed: Sequence[Routed | None] = [None] * len(rows)
+    if classifier is not None and watch is not None:
+        routed = routing.routed(model, tokenizer, chain, classifier, rows, watch.counts, batch_size)
     exchanges = {row.id: cut for row in answered if (cut := replies.exchange(row)) is not None}
     contexts = [cut.context for cut in exchanges.values()]
     said = generate.replies(model, tokenizer, contexts, max_new_tokens, batch_size)
@@ -92,8 +100,9 @@ def measure(
             reply=texts.get(row.id),
             rouge_l=overlap.get(row.id),
             decision=checks.get(row.id),
+            routed=choice,
         )
-        for row, score in zip(rows, scores, strict=True)
+        for row, score, choice in zip(rows, scores, routed, strict=True)
     ]
 
 

@@ -12,8 +12,15 @@ import msgspec
 
 from caretune.lineage import digest
 
-_SHAPES_NOTHING = ("caretune.cli", "caretune.monitoring", "caretune.params")
-"""Packages that say how a run is started, watched and described."""
+_SHAPES_NOTHING = (
+    "caretune.cli",
+    "caretune.lineage.cost",
+    "caretune.lineage.meter",
+    "caretune.lineage.workspace",
+    "caretune.monitoring",
+    "caretune.params",
+)
+"""Packages and modules that say how a run is started, watched and described."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +61,7 @@ def loaded_code() -> dict[str, str]:
 
     Modules that shape no result are left out: how a run is started, watched and described.
     """
-    found = {}
+    found: dict[str, str] = {}
     for name, module in sys.modules.items():
         spec = getattr(module, "__spec__", None)
         known = spec.name if spec else name

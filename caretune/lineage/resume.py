@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from caretune import records
+from caretune import process, records
 from caretune.errors import CaretuneError, LineageError
 from caretune.lineage import digest
 
@@ -101,6 +101,8 @@ class Resume:
 def opened(root: Path, fields: Mapping[str, Any]) -> Iterator[Resume]:
     """Open the state of the training that these fields describe, alone.
 
+    Of several processes of one training the first holds the lock.
+
     Args:
         root: Folder of the states of one stage.
         fields: What shapes the weights, as JSON values by dotted name.
@@ -108,6 +110,9 @@ def opened(root: Path, fields: Mapping[str, Any]) -> Iterator[Resume]:
     Raises:
         LineageError: Another process trains here.
     """
+    if not process.is_first():
+        yield Resume(root, fields)
+        return
     root.mkdir(parents=True, exist_ok=True)
     with (root / _LOCK).open("a+") as lock:
         try:

@@ -5,7 +5,7 @@ names of sources and keyed hashes of people: no text, and no name of a person in
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,8 @@ import msgspec
 
 from caretune import records
 from caretune.errors import LineageError, RecordError
-from caretune.records import BadRow
+from caretune.lineage import identity
+from caretune.records import BadRow, Message
 
 EXIT = "suppressed"
 """Exit of a row that the list covers."""
@@ -60,6 +61,25 @@ class Suppressed(NamedTuple):
         if person is not None and person in self.people:
             return f"{row}: {cause(Entry('person', person))}"
         return None
+
+
+class Kept:
+    """Tells of each row of a file in data/raw whether it may be learnt from, and counts the others.
+
+    A row's id is its content id at the door; a labelled message is a conversation of one turn, whose
+    source is the name of its file.
+    """
+
+    def __init__(self, suppressed: Suppressed) -> None:
+        self.left_out = 0
+        self._suppressed = suppressed
+
+    def __call__(self, source: str, messages: Sequence[Message]) -> bool:
+        """Tell whether the list leaves this row be."""
+        said = [Message(m.role, records.normalise_text(m.content)) for m in messages]
+        covered = self._suppressed.covers(identity.content_id(source, said), source) is not None
+        self.left_out += covered
+        return not covered
 
 
 def check_key(found: Suppressed, mark: str) -> None:

@@ -1,4 +1,4 @@
-"""Adapters on a base: how the two kinds are configured, and how a trained one is put on."""
+"""Adapters on a base: how each kind is configured, and how a trained one is put on."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,8 @@ from caretune.moe_lora.config import MoeLoraConfig
 from caretune.moe_lora.register import register
 
 Config = LoraConfig | MoeLoraConfig
-Kind = Literal["moe_lora", "lora"]
+Kind = Literal["moe_lora", "lora", "lora_active"]
+"""The mixture, and two LoRAs to compare it with: of its total rank, and of a token's active rank."""
 
 
 def configure(
@@ -25,37 +26,53 @@ def configure(
     rank: int,
     experts: Sequence[str],
     shared_experts: int,
+    top_k: int,
     alpha_per_rank: float,
     dropout: float,
     target_modules: Sequence[str],
+    rslora: bool = False,
     **router: Any,
 ) -> Config:
-    """Configure a MoE-LoRA, or the plain LoRA of the same total rank to compare it with.
+    """Configure a MoE-LoRA, or a plain LoRA to compare it with.
+
+    `lora` has the rank of all experts together, `lora_active` that of the experts a token uses.
+    All kinds have one scale, `alpha_per_rank`. With rsLoRA they have one alpha, that of an expert,
+    since its premise is an alpha that does not grow with the rank: the scale is `alpha_per_rank *
+    rank / sqrt(r)` for a kind of rank r, an expert's own rank for the mixture. A LoRA of one
+    expert's rank would then have the expert's scale, and a larger one a smaller scale.
 
     Args:
-        kind: `moe_lora` or `lora`; the latter takes no more than the total rank from the experts.
+        kind: What to configure.
         rank: Rank of each expert.
         experts: Name of each expert; a row's domain picks the one that its tokens should take.
         shared_experts: Experts that every token uses.
-        alpha_per_rank: Scale of the update.
+        top_k: Experts that a token uses beside those.
+        alpha_per_rank: Scale of the update, without rsLoRA.
         dropout: Share of a layer's inputs zeroed in training.
         target_modules: Linear layers that get an adapter.
-        router: `top_k` and the weights of the router's losses, as MoeLoraConfig names them.
+        rslora: Divide alpha by the root of the rank (arXiv 2312.03732).
+        router: `router_per` and the weights of the router's losses, as MoeLoraConfig names them.
     """
-    total = rank if kind == "moe_lora" else (len(experts) + shared_experts) * rank
+    own_rank = {
+        "moe_lora": rank,
+        "lora": (len(experts) + shared_experts) * rank,
+        "lora_active": (top_k + shared_experts) * rank,
+    }[kind]
     shape: dict[str, Any] = {
         "task_type": "CAUSAL_LM",
-        "r": total,
-        "lora_alpha": alpha_per_rank * total,
+        "r": own_rank,
+        "lora_alpha": alpha_per_rank * (rank if rslora else own_rank),
         "lora_dropout": dropout,
+        "use_rslora": rslora,
         "target_modules": list(target_modules),
     }
-    if kind == "lora":
+    if kind != "moe_lora":
         return LoraConfig(**shape)
     register()
     return MoeLoraConfig(
         **shape,
         **router,
+        top_k=top_k,
         num_experts=len(experts),
         num_shared_experts=shared_experts,
         expert_names=list(experts),
@@ -96,6 +113,19 @@ def add(model: Any, config: Config, seed: int) -> PeftModel:
         return cast(PeftModel, get_peft_model(model, config))
 
 
+def read_config(folder: Path) -> Any:
+    """Read the config of a trained adapter.
+
+    Raises:
+        ModelError: The folder holds no adapter.
+    """
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / file).is_file():
+            raise ModelError(f"{folder}: no {file}. Run `dvc repro train` or `dvc checkout`.")
+    register()
+    return PeftConfig.from_pretrained(str(folder))
+
+
 def attach(model: Any, folder: Path, name: str = "default") -> PeftModel:
     """Put a trained adapter on its base, for inference.
 
@@ -107,11 +137,7 @@ def attach(model: Any, folder: Path, name: str = "default") -> PeftModel:
     Raises:
         ModelError: The folder holds no adapter, or it was made for another model.
     """
-    for file in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / file).is_file():
-            raise ModelError(f"{folder}: no {file}. Run `dvc repro train` or `dvc checkout`.")
-    register()
-    config: Any = PeftConfig.from_pretrained(str(folder))
+    config = read_config(folder)
     check_targets(model, config.target_modules)
     try:
         with _quiet():

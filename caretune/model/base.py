@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from caretune import records
 from caretune.errors import ModelError
 from caretune.lineage import digest
-from caretune.model import chat, checkpoint
+from caretune.model import chat, checkpoint, machine
 
 REHEARSAL = "rehearsal"
 _RECORD = "base.json"
@@ -131,21 +131,31 @@ def read_record(folder: Path) -> BaseRecord:
         ) from error
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, device: str = "auto", attention: str = "auto") -> Loaded:
     """Load the base that a folder describes, after comparing its bytes with the record.
+
+    Args:
+        folder: As `base` wrote it.
+        device: See `machine.choose`.
+        attention: See `machine.choose`.
 
     Raises:
         ModelError: The record is missing, the weights or the template are other bytes than
-            recorded, or this machine has no bfloat16.
+            recorded, a weight is no number, or this machine lacks what is asked for.
     """
     record = read_record(folder)
+    on = machine.choose(device, attention, record.dtype)
     weights = _verified(folder, record)
-    device = _device(record)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     tokenizer.padding_side = "right"  # some checkpoints' own is left; training pads on the right
     model: Any = AutoModelForCausalLM.from_pretrained(
-        weights, dtype=getattr(torch, record.dtype), local_files_only=True, use_safetensors=True
+        weights,
+        dtype=getattr(torch, record.dtype),
+        attn_implementation=on.attention,
+        local_files_only=True,
+        use_safetensors=True,
     )
+    _check_numbers(model, weights)
     # An adapter's config names its base by this; a hub snapshot's path would name this machine.
     model.name_or_path = record.source if record.kind == "checkpoint" else folder.as_posix()
     # The checkpoint's own sampling defaults and special tokens would speak over ours.
@@ -156,7 +166,7 @@ def load(folder: Path) -> Loaded:
     model.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
     )
-    return Loaded(model.to(device).eval(), tokenizer, record)
+    return Loaded(model.to(on.device).eval(), tokenizer, record)
 
 
 def _verified(folder: Path, record: BaseRecord) -> Path:
@@ -174,17 +184,19 @@ def _verified(folder: Path, record: BaseRecord) -> Path:
     return weights
 
 
-def _device(record: BaseRecord) -> torch.device:
-    if torch.cuda.is_available() and (
-        record.dtype == "float32" or torch.cuda.is_bf16_supported(including_emulation=False)
-    ):
-        return torch.device("cuda")
-    if record.dtype == "bfloat16":
+def _check_numbers(model: Any, weights: Path) -> None:
+    """Refuse a base that could only answer NaN."""
+    # A sum is finite only where all are: one pass, and no mask as large as the matrix.
+    wrong = [
+        name
+        for name, parameter in model.named_parameters()
+        if not torch.isfinite(parameter.detach().sum(dtype=torch.float32))
+    ]
+    if wrong:
         raise ModelError(
-            "dtype bfloat16 needs a GPU that has it, and there is none here; set "
-            "params.base.dtype to float32."
+            f"{weights}: {len(wrong)} weights of the base hold NaN or infinity, first {wrong[0]}; "
+            "take another checkpoint, or run `dvc repro -f base` to build the rehearsal base anew."
         )
-    return torch.device("cpu")
 
 
 def _keep_tokenizer(tokenizer: Any, end_of_turn: str, out: Path) -> str:

@@ -15,8 +15,14 @@ def prepare(threads: int) -> None:
     logging.disable_progress_bar()
 
 
-def circumstances(threads: int, dtype: str) -> dict[str, Any]:
-    """Return machine and code, of the modules loaded by now, as fields of a resume state."""
+def circumstances(threads: int, dtype: str, *device: str) -> dict[str, Any]:
+    """Return machine and code, of the modules loaded by now, as fields of a resume state.
+
+    Args:
+        threads: CPU threads.
+        dtype: Type of the base's weights.
+        device: What else the bytes depend on: the device's name, and how attention runs there.
+    """
     here = fingerprint.machine(torch.backends.cpu.get_cpu_capability(), threads, dtype)
     code = {f"code.{name}": sha256 for name, sha256 in fingerprint.loaded_code().items()}
-    return resume.flat(msgspec.structs.asdict(here), "machine.") | code
+    return resume.flat(msgspec.structs.asdict(here), "machine.") | code | {"machine.device": device}

@@ -32,6 +32,7 @@ def replies(
     conversations: Sequence[Sequence[Message]],
     max_new_tokens: int,
     batch_size: int,
+    gates: Sequence[float] | None = None,
 ) -> list[Reply]:
     """Generate the next assistant turn of each conversation, in the order given.
 
@@ -42,19 +43,27 @@ def replies(
             its oldest turns.
         max_new_tokens: Longest reply, in tokens.
         batch_size: Conversations a forward pass, grouped by length to waste little padding.
+        gates: One gate an expert, in place of what a MoE-LoRA's routers choose.
     """
     prompts = [_prompt(model, tokenizer, asked, max_new_tokens) for asked in conversations]
     order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place]), place))
     found: dict[int, Reply] = {}
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
-        batch = _generate(model, tokenizer, [prompts[place] for place in places], max_new_tokens)
+        batch = _generate(
+            model, tokenizer, [prompts[place] for place in places], max_new_tokens, gates
+        )
         found.update(zip(places, batch, strict=True))
     return [found[place] for place in range(len(prompts))]
 
 
 def spoken(
-    model: Any, tokenizer: Any, messages: Sequence[Message], max_new_tokens: int, hear: Hear
+    model: Any,
+    tokenizer: Any,
+    messages: Sequence[Message],
+    max_new_tokens: int,
+    hear: Hear,
+    gates: Sequence[float] | None = None,
 ) -> Reply:
     """Generate one reply as `replies` does, and let it be heard word by word.
 
@@ -64,13 +73,14 @@ def spoken(
         messages: Ends in a user turn.
         max_new_tokens: Longest reply, in tokens.
         hear: Gets pieces, some of them empty, that joined are the reply's text.
+        gates: As in `replies`.
 
     Raises:
         ModelError: The tokenizer's words changed after they were heard.
     """
     prompt = _prompt(model, tokenizer, messages, max_new_tokens)
     ears = _Ears(tokenizer, set(model.generation_config.eos_token_id), len(prompt), hear)
-    reply = _generate(model, tokenizer, [prompt], max_new_tokens, [ears])[0]
+    reply = _generate(model, tokenizer, [prompt], max_new_tokens, gates, [ears])[0]
     ears.tell(reply.text)
     return reply
 
@@ -121,6 +131,7 @@ def _generate(
     tokenizer: Any,
     prompts: list[list[int]],
     max_new_tokens: int,
+    gates: Sequence[float] | None = None,
     criteria: Sequence[StoppingCriteria] = (),
 ) -> list[Reply]:
     """Generate for one batch, padded on the left so that every reply begins at one place."""
@@ -128,11 +139,14 @@ def _generate(
     pad = tokenizer.pad_token_id
     padded = [[pad] * (width - len(ids)) + ids for ids in prompts]
     mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
+    # A base and a plain LoRA know no such keyword.
+    given = {} if gates is None else {"expert_gates": torch.tensor(gates)}
     output = model.generate(
         input_ids=torch.tensor(padded, device=model.device),
         attention_mask=torch.tensor(mask, device=model.device),
         max_new_tokens=max_new_tokens,
         stopping_criteria=StoppingCriteriaList(criteria),
+        **given,
     )
     ends = set(model.generation_config.eos_token_id)
     return [

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from peft.config import PeftConfig
 
@@ -31,7 +31,7 @@ def with_sorted_sets(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class MoeLoraConfig(PeftConfig):
-    """Mixture of LoRA experts with one router per decoder block.
+    """Mixture of LoRA experts, and the routers that choose among them.
 
     Raises:
         ModelError: One or more values do not fit together; the message lists all of them.
@@ -51,6 +51,8 @@ class MoeLoraConfig(PeftConfig):
     """Share of a layer's inputs zeroed on the way into the experts in training, 0..1."""
     use_rslora: bool = False
     """Divide alpha by the root of the rank (rsLoRA, arXiv 2312.03732)."""
+    router_per: Literal["block", "module"] = "block"
+    """One router for all layers of a decoder block, on its input, or one for each layer, on its."""
     router_init_std: float = 0.02
     """Standard deviation of the routers' first weights; zero would make every top-k a tie."""
     load_balance_weight: float = 0.01
@@ -98,6 +100,8 @@ class MoeLoraConfig(PeftConfig):
         if self.expert_names is not None and len(self.expert_names) != self.num_experts:
             count = len(self.expert_names)
             faults.append(f"expert_names has {count} names for {self.num_experts} experts")
+        if self.router_per not in ("block", "module"):
+            faults.append(f"router_per is {self.router_per}, expected block or module")
         if not 0 <= self.lora_dropout < 1:
             faults.append(f"lora_dropout is {self.lora_dropout}, expected 0 to less than 1")
         return faults

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from caretune.errors import ModelError
 from caretune.moe_lora.config import MoeLoraConfig
-from caretune.moe_lora.router import BlockState, Routing, rank_gates
+from caretune.moe_lora.router import RouterState, Routing, rank_gates
 
 
 class _GatedUp(torch.autograd.Function):
@@ -46,27 +46,32 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
     """
 
     adapter_layer_names = ("moelora_A", "moelora_B")
-    other_param_names = ("configs", "moelora_dropout")
+    other_param_names = ("configs", "states", "moelora_dropout")
 
-    def __init__(self, base_layer: nn.Linear, state: BlockState, routing: Routing) -> None:
+    def __init__(self, base_layer: nn.Linear, routing: Routing) -> None:
         super().__init__()
         self.base_layer = base_layer
-        self.state = state
         self.routing = routing
         self.configs: dict[str, MoeLoraConfig] = {}
+        self.states: dict[str, RouterState] = {}
         self.moelora_A = nn.ParameterDict()
         self.moelora_B = nn.ParameterDict()
         self.moelora_dropout = nn.ModuleDict()
         self.merged_adapters: list[str] = []
-        self._merged_gates: dict[str, Tensor] = {}
 
-    def add_adapter(self, adapter: str, config: MoeLoraConfig) -> None:
-        """Add an adapter's experts; B starts at zero, so the layer's output does not change."""
+    def add_adapter(self, adapter: str, config: MoeLoraConfig, state: RouterState) -> None:
+        """Add an adapter's experts; B starts at zero, so the layer's output does not change.
+
+        Args:
+            adapter: Name of the adapter.
+            config: Its sizes and scale.
+            state: Where its router leaves the gates for this layer.
+        """
         weight = self.base_layer.weight
         rows, columns = weight.shape
         down = weight.new_empty(config.total_rank, columns)
         nn.init.kaiming_uniform_(down, a=math.sqrt(5))  # as PEFT's LoRA
-        self.configs[adapter] = config
+        self.configs[adapter], self.states[adapter] = config, state
         self.moelora_A[adapter] = nn.Parameter(down)
         self.moelora_B[adapter] = nn.Parameter(weight.new_zeros(rows, config.total_rank))
         dropout = nn.Dropout(config.lora_dropout) if config.lora_dropout else nn.Identity()
@@ -77,7 +82,14 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
         if self.disable_adapters and self.merged:
             self.unmerge()
         result = self.base_layer(x, *args, **kwargs)
-        if self.disable_adapters or self.merged:
+        if self.disable_adapters:
+            return result
+        if self.merged:
+            if self.routing.call_gates is not None:
+                raise ModelError(
+                    f"{', '.join(self.merged_adapters)} is merged with fixed gates, which a call "
+                    "cannot change. Call unmerge_adapter first."
+                )
             return result
         for adapter in self.active_adapters:
             if adapter in self.moelora_A:
@@ -85,8 +97,7 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
         return result
 
     def _update(self, adapter: str, x: Tensor) -> Tensor:
-        gates = self.state.rank_gates[adapter]
-        if gates.requires_grad and not torch.is_grad_enabled():
+        if self.routing.learning and not torch.is_grad_enabled():
             raise ModelError(
                 "reentrant gradient checkpointing cuts the routers off from their gradients. "
                 "Set gradient_checkpointing_kwargs to {'use_reentrant': False}."
@@ -94,7 +105,7 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
         down, up = self.moelora_A[adapter], self.moelora_B[adapter]
         x = self.moelora_dropout[adapter](self._cast_input_dtype(x, down.dtype))
         hidden = F.linear(x, down)  # (..., in) -> (..., total rank) -> (..., out)
-        gates = gates.to(hidden.dtype)
+        gates = self.states[adapter].rank_gates[adapter].to(hidden.dtype)
         if torch.is_grad_enabled():
             return cast(Tensor, _GatedUp.apply(hidden, gates, up.to(hidden.dtype)))
         return F.linear(hidden * gates, up)  # a one-token decode takes 1.01x LoRA's time, not 1.11x
@@ -129,14 +140,13 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
             if safe_merge and not merged.isfinite().all():
                 raise ModelError(f"adapter {adapter} has weights that are not finite. Train again.")
             self.base_layer.weight.data = merged
-            self._merged_gates[adapter] = gates
             self.merged_adapters.append(adapter)
 
     def unmerge(self) -> None:
         """Take every merged adapter out of the base weight again."""
+        gates = cast(Tensor, self.routing.static_gates)  # they stay as long as a layer is merged
         while self.merged_adapters:
-            adapter = self.merged_adapters.pop()
-            self.base_layer.weight.data -= self._delta(adapter, self._merged_gates.pop(adapter))
+            self.base_layer.weight.data -= self._delta(self.merged_adapters.pop(), gates)
 
     def _delta(self, adapter: str, gates: Tensor) -> Tensor:
         down, up = self.factors(adapter, gates)

@@ -14,7 +14,7 @@ UNSUPERVISED = -100
 
 
 class RouterLosses(NamedTuple):
-    """Losses and figures of one forward pass, means over real tokens and blocks; scalars."""
+    """Losses and figures of one forward pass, means over real tokens and routers; scalars."""
 
     load_balance: Tensor
     """1 = every expert gets the same load and probability; up to `experts` = one gets all."""
@@ -42,7 +42,7 @@ def router_losses(
     choices, z is equation 5 of ST-MoE (arXiv 2202.08906), domain is plain cross-entropy.
 
     Args:
-        logits: Router logits, `(blocks, batch, seq, experts)`.
+        logits: Router logits, `(routers, batch, seq, experts)`.
         config: Gives `top_k` and the weights.
         attention_mask: 0 = padding, which counts nowhere; `(batch, seq)`, or longer on the left
             where a cache holds earlier tokens. None = no padding.
@@ -53,10 +53,10 @@ def router_losses(
     """
     rows = logits.shape[1:3]
     real = _real_tokens(attention_mask, logits).flatten()  # (batch, seq) -> (batch * seq)
-    tokens = logits.flatten(1, 2)[:, real]  # -> (blocks, real tokens, experts)
+    tokens = logits.flatten(1, 2)[:, real]  # -> (routers, real tokens, experts)
     probabilities = tokens.softmax(-1)
     choices = torch.zeros_like(tokens).scatter(-1, tokens.topk(config.top_k).indices, 1.0)
-    load = choices.mean(1) / config.top_k  # -> (blocks, experts)
+    load = choices.mean(1) / config.top_k  # -> (routers, experts)
     experts = logits.shape[-1]
     load_balance = experts * (load * probabilities.mean(1)).sum(-1).mean()
     z = tokens.logsumexp(-1).square().mean()
@@ -67,7 +67,7 @@ def router_losses(
         wanted = _per_token(domain_ids, rows, experts).flatten()[real]
         supervised = wanted != UNSUPERVISED
         if supervised.any():
-            chosen = tokens[:, supervised]  # -> (blocks, supervised tokens, experts)
+            chosen = tokens[:, supervised]  # -> (routers, supervised tokens, experts)
             target = wanted[supervised].expand(chosen.shape[:-1])
             domain = F.cross_entropy(chosen.flatten(0, 1), target.flatten())
             accuracy = (chosen.argmax(-1) == target).float().mean()

@@ -47,7 +47,7 @@ class MoeLoraModel(BaseTuner):
         if not logits:
             return None
         return losses.router_losses(
-            torch.stack(logits),  # (batch, seq, experts) a block -> (blocks, batch, seq, experts)
+            torch.stack(logits),  # (batch, seq, experts) a router -> (routers, batch, seq, experts)
             self._config(adapter),
             self.routing.attention_mask,
             self.routing.domain_ids,
@@ -66,8 +66,14 @@ class MoeLoraModel(BaseTuner):
             gates: One gate an expert, `(experts,)`; one 1 and zeros pick a single expert.
 
         Raises:
-            ModelError: The number of gates is not that of the active adapter's experts.
+            ModelError: The number of gates is not that of the active adapter's experts, or the
+                adapter is merged with other gates.
         """
+        if any(isinstance(m, MoeLoraLinear) and m.merged for m in self.model.modules()):
+            raise ModelError(
+                "static gates cannot change while an adapter is merged with them. Call "
+                "unmerge_adapter first."
+            )
         if gates is None:
             self.routing.static_gates = None
             return
@@ -97,10 +103,14 @@ class MoeLoraModel(BaseTuner):
         task type, go straight to the model.
         """
         self.clear()
+        self.routing.learning = torch.is_grad_enabled()
         self.routing.domain_ids = kwargs.pop("domain_ids", None)
         self.routing.call_gates = kwargs.pop("expert_gates", self.routing.generation_gates)
         self.routing.attention_mask = kwargs.get("attention_mask", args[1] if args[1:] else None)
         return args, kwargs
+
+    def _after_call(self, *_: Any) -> None:
+        self.routing.learning = False
 
     # What PEFT calls.
 
@@ -109,7 +119,10 @@ class MoeLoraModel(BaseTuner):
         self.routers: list[Router] = []
 
     def _post_injection_hook(self, *_: Any, **__: Any) -> None:
-        self._hook = self.model.register_forward_pre_hook(self._before_call, with_kwargs=True)
+        self._hooks = (
+            self.model.register_forward_pre_hook(self._before_call, with_kwargs=True),
+            self.model.register_forward_hook(self._after_call, always_call=True),
+        )
 
     def _prepare_model(self, peft_config: Any, model: nn.Module) -> None:
         """Refuse targets that PEFT would pass over in silence."""
@@ -134,28 +147,33 @@ class MoeLoraModel(BaseTuner):
         current_key: str,
         parameter_name: str | None = None,  # noqa: ARG002  PEFT passes it to no linear layer
     ) -> None:
-        router = self._router(current_key, adapter_name, peft_config)
+        block = self._block(current_key)
         if not isinstance(target, MoeLoraLinear):
             if type(target) is not nn.Linear:
                 raise ModelError(
                     f"{current_key} is a {type(target).__name__}, MoE-LoRA needs torch.nn.Linear. "
                     "Take it out of target_modules, or load the base without quantisation."
                 )
-            layer = MoeLoraLinear(target, router.state, self.routing)
+            layer = MoeLoraLinear(target, self.routing)
             self._replace_module(parent, target_name, layer, target)
             target = layer
-        target.add_adapter(adapter_name, peft_config)
+        if peft_config.router_per == "module":
+            router = self._router(target)
+            router.add_adapter(adapter_name, peft_config, target.base_layer.in_features)
+        else:
+            router = self._router(block)
+            if adapter_name not in router.moelora_router:
+                width = self.model.config.get_text_config().hidden_size
+                router.add_adapter(adapter_name, peft_config, width)
+        target.add_adapter(adapter_name, peft_config, router.state)
 
-    def _router(self, key: str, adapter: str, config: MoeLoraConfig) -> Router:
-        """Return the router of the decoder block around a module, with weights for the adapter."""
-        block = self._block(key)
-        router = getattr(block, Router.NAME, None)
+    def _router(self, owner: nn.Module) -> Router:
+        """Return the router of a decoder block or a layer."""
+        router = getattr(owner, Router.NAME, None)
         if router is None:
-            router = Router(block, self.routing)
-            setattr(block, Router.NAME, router)
+            router = Router(owner, self.routing)
+            setattr(owner, Router.NAME, router)
             self.routers.append(router)
-        if adapter not in router.moelora_router:
-            router.add_adapter(adapter, config, self.model.config.get_text_config().hidden_size)
         return router
 
     def _block(self, key: str) -> nn.Module:
@@ -176,7 +194,8 @@ class MoeLoraModel(BaseTuner):
     def _unload_and_optionally_merge(self, *args: Any, **kwargs: Any) -> Any:
         """Give the base model back as it was, without routers and hooks."""
         model = super()._unload_and_optionally_merge(*args, **kwargs)
-        self._hook.remove()
+        for hook in self._hooks:
+            hook.remove()
         for router in self.routers:
             router.remove()
         self.routers.clear()

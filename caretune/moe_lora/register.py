@@ -1,4 +1,7 @@
-"""Makes MoE-LoRA known to PEFT; import this module wherever such an adapter is built or loaded."""
+"""Makes MoE-LoRA known to PEFT; import this module wherever such an adapter is built or loaded.
+
+Without it PEFT ends in `KeyError: 'MOELORA'` on reading an adapter's config.
+"""
 
 from peft.mapping import (
     PEFT_TYPE_TO_CONFIG_MAPPING,

@@ -1,6 +1,7 @@
-"""Which experts a token uses: one router per decoder block, read by all layers of the block."""
+"""Which experts a token uses: a router for all layers of a decoder block, or one for each layer."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 
 from caretune.errors import ModelError
 from caretune.moe_lora.config import MoeLoraConfig
+
+_CHECKPOINT = "_gradient_checkpointing_func"
+"""Where transformers keeps a block's own checkpoint function once checkpointing is switched on."""
 
 
 def top_k_gates(logits: Tensor, top_k: int) -> Tensor:
@@ -60,12 +64,14 @@ class Routing:
     """1 = token, 0 = padding, `(batch, seq)`; None = no padding, as in packed rows."""
     domain_ids: Tensor | None = None
     """Expert that should take a row or token, `(batch,)` or `(batch, seq)`; -100 = any."""
+    learning: bool = False
+    """The running call keeps a graph; no layer of it may run without one."""
 
 
-class BlockState:
-    """What a block's router leaves for the block's layers (`rank_gates`) and losses (`logits`).
+class RouterState:
+    """What a router leaves for the layers it serves (`rank_gates`) and for its losses (`logits`).
 
-    Each block holds its own: gradient checkpointing replays a block's `forward` without the hook
+    Each router has its own: gradient checkpointing replays a block's `forward` without the hook
     that routes, long after the last block was routed, and must find the gates of its own block.
     """
 
@@ -75,13 +81,36 @@ class BlockState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle a model without the tensors of its last call."""
-        return BlockState, ()
+        return RouterState, ()
+
+
+class Replay:
+    """Checkpoints a block together with the gates it was routed by.
+
+    A backward pass may replay a block after another call has routed it (two calls, one sum of
+    losses), and would find the other call's gates: an error where the shapes differ, else wrong
+    gradients in silence.
+    """
+
+    def __init__(self, checkpoint: Callable[..., Any], state: RouterState) -> None:
+        self.checkpoint = checkpoint
+        self._state = state
+
+    def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function of the block, and each time it is replayed first put its gates back."""
+        gates = dict(self._state.rank_gates)
+
+        def replayed(*given: Any) -> Any:
+            self._state.rank_gates = dict(gates)
+            return function(*given)
+
+        return self.checkpoint(replayed, *args)
 
 
 class Router(nn.Module, BaseTunerLayer):
-    """The router of one decoder block; it runs before the block, on the block's input.
+    """The router of a decoder block or of one layer; it runs before that, on the same input.
 
-    It stands in the block as a PEFT layer, so that PEFT's own switches (active adapter, delete,
+    It stands in there as a PEFT layer, so that PEFT's own switches (active adapter, delete,
     disable, save, dtype, device) reach it like any other.
     """
 
@@ -90,20 +119,20 @@ class Router(nn.Module, BaseTunerLayer):
     adapter_layer_names = ("moelora_router",)
     other_param_names = ("configs",)
 
-    def __init__(self, block: nn.Module, routing: Routing) -> None:
+    def __init__(self, owner: nn.Module, routing: Routing) -> None:
         super().__init__()
         self.routing = routing
-        self.state = BlockState()
+        self.state = RouterState()
         self.configs: dict[str, MoeLoraConfig] = {}
         self.moelora_router = nn.ParameterDict()
-        # A tuple, or torch would take the block for a child of its own child.
-        self._block = (block,)
-        self._hook = block.register_forward_pre_hook(self._route, with_kwargs=True)
+        # A tuple, or torch would take the owner for a child of its own child.
+        self._owner = (owner,)
+        self._hook = owner.register_forward_pre_hook(self._route, with_kwargs=True)
 
-    def add_adapter(self, adapter: str, config: MoeLoraConfig, hidden_size: int) -> None:
-        """Add an adapter's weights, `(experts, hidden)`, in fp32 whatever the base is in."""
+    def add_adapter(self, adapter: str, config: MoeLoraConfig, width: int) -> None:
+        """Add an adapter's weights, `(experts, width)`, in fp32 whatever the base is in."""
         self.configs[adapter] = config
-        weight = torch.empty(config.num_experts, hidden_size, device=self._device())
+        weight = torch.empty(config.num_experts, width, device=self._device())
         nn.init.normal_(weight, std=config.router_init_std)
         self.moelora_router[adapter] = nn.Parameter(weight)
 
@@ -121,13 +150,19 @@ class Router(nn.Module, BaseTunerLayer):
             return logits * (math.sqrt(hidden.shape[-1]) / length)
 
     def remove(self) -> None:
-        """Take the router out of its block."""
+        """Take the router out of its block or layer."""
+        owner: Any = self._owner[0]
         self._hook.remove()
-        delattr(self._block[0], self.NAME)
+        delattr(owner, self.NAME)
+        if isinstance(replay := getattr(owner, _CHECKPOINT, None), Replay):
+            setattr(owner, _CHECKPOINT, replay.checkpoint)
 
-    def _route(self, _block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _route(self, owner: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.disable_adapters:
             return
+        checkpoint = getattr(owner, _CHECKPOINT, None)
+        if checkpoint is not None and not isinstance(checkpoint, Replay):
+            setattr(owner, _CHECKPOINT, Replay(checkpoint, self.state))
         hidden = args[0] if args else kwargs["hidden_states"]
         for adapter in self.active_adapters:
             if adapter in self.moelora_router:
@@ -150,13 +185,13 @@ class Router(nn.Module, BaseTunerLayer):
         return given if given.dim() == 1 else given.unsqueeze(1)  # -> (batch, 1, experts)
 
     def _device(self) -> torch.device:
-        return next(p.device for n, p in self._block[0].named_parameters() if self.NAME not in n)
+        return next(p.device for n, p in self._owner[0].named_parameters() if self.NAME not in n)
 
-    # PEFT's contract for a layer. A router adds nothing to a base weight, and its base is a block.
+    # PEFT's contract for a layer. A router adds nothing to a base weight.
 
     def get_base_layer(self) -> nn.Module:
-        """Return the decoder block; PEFT's default would return the router and ask it forever."""
-        return self._block[0]
+        """Return its block or layer; PEFT's default would return the router and ask it forever."""
+        return self._owner[0]
 
     def merge(self, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
         """Do nothing: only layers merge."""

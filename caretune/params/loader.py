@@ -22,6 +22,7 @@ from caretune.params.monitoring import Monitoring
 from caretune.params.safety_label import SafetyLabel
 from caretune.params.service import Service
 from caretune.params.split import Split
+from caretune.params.sweep import Sweep
 from caretune.params.train import Train
 
 
@@ -39,6 +40,7 @@ class Params(section.Section):
     gate: Gate
     service: Service
     monitoring: Monitoring
+    sweep: Sweep
 
     @model_validator(mode="after")
     def _fits_the_rehearsal_base(self) -> Self:

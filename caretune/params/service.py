@@ -1,6 +1,6 @@
 """Parameters of the service."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ class Service(Section):
     """Folder of the release, relative to the project root."""
     level: Level
     """Lowest verdict level that may be served."""
+    routing: Literal["token", "domain"]
+    """Who picks the experts of a MoE-LoRA: its routers for each token, or for a whole request the
+    filters (a risk) and the domain classifier, so that every answer can name its one expert."""
     max_new_tokens: Positive
     """Longest generated reply, in tokens."""
     max_turns: Positive

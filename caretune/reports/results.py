@@ -26,26 +26,12 @@ def paired(metrics: Metrics) -> Fragment:
     return style.join(
         piece
         for pair, results in metrics.paired.items()
-        for piece in (Fragment(f"<h3>{_title(pair)}</h3>"), *map(_difference, results.values()))
+        for piece in (Fragment(f"<h3>{_title(pair)}</h3>"), *map(difference, results.values()))
     )
 
 
-def _note(result: Result) -> str:
-    unit = f"{result.unit}, " if result.unit not in {"", "rate"} else ""
-    return f"{unit}{result.direction} is better"
-
-
-def _interval(result: Result) -> Fragment:
-    return style.interval(result.value, result.low, result.high, result.unit)
-
-
-def _cell(result: Result | None) -> Fragment:
-    if result is None:
-        return Fragment(style.NOT_MEASURED)
-    return style.draw("measured", value=_interval(result), n=result.n, unscored=result.unscored)
-
-
-def _difference(result: Result) -> Fragment:
+def difference(result: Result) -> Fragment:
+    """Draw one difference against zero, its standing in words."""
     tone, word = _standing(result)
     drawing = intervals.strip(
         result.value, result.low, result.high, 0.0, better=result.direction, unit=result.unit
@@ -62,6 +48,21 @@ def _difference(result: Result) -> Fragment:
             f"n = {style.count(result.n)} in {style.count(result.families)} families",
         ],
     )
+
+
+def _note(result: Result) -> str:
+    unit = f"{result.unit}, " if result.unit not in {"", "rate"} else ""
+    return f"{unit}{result.direction} is better"
+
+
+def _interval(result: Result) -> Fragment:
+    return style.interval(result.value, result.low, result.high, result.unit)
+
+
+def _cell(result: Result | None) -> Fragment:
+    if result is None:
+        return Fragment(style.NOT_MEASURED)
+    return style.draw("measured", value=_interval(result), n=result.n, unscored=result.unscored)
 
 
 def _standing(result: Result) -> tuple[str, str]:

@@ -20,9 +20,14 @@ class Generate(Protocol):
     """Turns a conversation into a reply, that a listener may hear while it is generated."""
 
     def __call__(
-        self, messages: Sequence[Message], max_new_tokens: int, hear: "Hear | None" = None, /
+        self,
+        messages: Sequence[Message],
+        max_new_tokens: int,
+        hear: "Hear | None" = None,
+        expert: str | None = None,
+        /,
     ) -> "Reply":
-        """Generate at most `max_new_tokens` tokens."""
+        """Generate at most `max_new_tokens` tokens, with one expert or, for None, by the routers."""
 
 
 class Lane:
@@ -79,7 +84,7 @@ def load(release: Path, threads: int) -> Generate:
     Raises:
         ModelError: The base or the adapter cannot be used here.
     """
-    from caretune.model import adapter, base, compute, generate
+    from caretune.model import adapter, base, compute, domains, generate
 
     compute.prepare(threads)
     loaded = base.load(release / "base")
@@ -88,14 +93,20 @@ def load(release: Path, threads: int) -> Generate:
 
     added = loaded.tokenizer.added_tokens_decoder.values()
     controls = [token.content for token in added if token.special]
+    experts = getattr(model.peft_config["default"], "expert_names", None) or []
 
     def reply(
-        messages: Sequence[Message], max_new_tokens: int, hear: "Hear | None" = None
+        messages: Sequence[Message],
+        max_new_tokens: int,
+        hear: "Hear | None" = None,
+        expert: str | None = None,
+        /,
     ) -> "Reply":
         plain = [Message(m.role, without(m.content, controls)) for m in messages]
+        gates = None if expert is None else domains.one_hot(expert, experts)
         if hear is not None:
-            return generate.spoken(model, loaded.tokenizer, plain, max_new_tokens, hear)
-        return generate.replies(model, loaded.tokenizer, [plain], max_new_tokens, 1)[0]
+            return generate.spoken(model, loaded.tokenizer, plain, max_new_tokens, hear, gates)
+        return generate.replies(model, loaded.tokenizer, [plain], max_new_tokens, 1, gates)[0]
 
     return reply
 

@@ -216,6 +216,7 @@ def _origin(answer: Answer, held: Release) -> dict[str, Any]:
             "filter_digest": held.chain.digest,
             "decision": answer.decision,
             "source": answer.source,
+            "expert": answer.expert,
         },
     }
 

@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from caretune.model.domains import Domains
 from caretune.records import Message
 from caretune.safety.decision import Decision
 from caretune.safety.stream import Ending
@@ -27,6 +28,7 @@ class Answer(NamedTuple):
     `source` says who wrote it: `model`, `protocol` (people are needed, nothing was generated) or
     `safe_reply` (in place of a generated reply that the filters stopped, or where an earlier reply
     in the conversation should never have gone out). `usage` are the tokens of prompt and reply.
+    `expert` is the one expert that generated, None where routers chose or nothing was generated.
     """
 
     text: str
@@ -34,6 +36,7 @@ class Answer(NamedTuple):
     source: str
     usage: tuple[int, int]
     decision: dict[str, Any]
+    expert: str | None = None
 
 
 Passing = AsyncGenerator[str | Answer, None]
@@ -51,6 +54,7 @@ class Desk:
         max_new_tokens: Longest generated reply, in tokens.
         locale: Country of the people who write ("IE"), for the lines that a crisis reply names; None
             where it is not known.
+        classifier: Picks one expert for a request; None leaves each token to the routers.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Desk:
         journal: Journal,
         max_new_tokens: int,
         locale: str | None = None,
+        classifier: Domains | None = None,
     ) -> None:
         self.release = release
         self._chain = release.chain
@@ -68,6 +73,7 @@ class Desk:
         self._generate = generate
         self._max_new_tokens = max_new_tokens
         self._locale = locale
+        self._classifier = classifier
         self._filters = Lane("filters")
         self._model = Lane("model")
 
@@ -76,8 +82,12 @@ class Desk:
         asked = await self.scan_turns(messages)
         if (ready := await self._filters.run(self._ready, asked)) is not None:
             return ready
-        generated = await self._model.run(self._generate, messages, self._limit(max_tokens))
-        return await self._filters.run(self._judged, generated, messages[-1].content, asked)
+        expert = await self._filters.run(self._expert, messages, asked)
+        limit = self._limit(max_tokens)
+        generated = await self._model.run(self._generate, messages, limit, None, expert)
+        said = messages[-1].content
+        answer = await self._filters.run(self._judged, generated, said, asked)
+        return answer._replace(expert=expert)
 
     async def stream(self, messages: Sequence[Message], max_tokens: int | None) -> Passing:
         """Judge a conversation, and return the reply as it is generated.
@@ -112,6 +122,12 @@ class Desk:
     def _limit(self, max_tokens: int | None) -> int:
         return min(max_tokens or self._max_new_tokens, self._max_new_tokens)
 
+    def _expert(self, messages: Sequence[Message], asked: Decision) -> str | None:
+        """Return the expert of a request, or None where the routers choose."""
+        if self._classifier is None:
+            return None
+        return self._classifier.choose(messages, asked.crisis.severity).expert
+
     def _ready(self, asked: Decision) -> Answer | None:
         """Return the answer to a conversation that the model is not asked about."""
         if asked.crisis.severity in _GRAVE or asked.action == Action.ESCALATE:
@@ -142,10 +158,11 @@ class Desk:
         if ready is not None:
             yield ready
             return
+        expert = await self._filters.run(self._expert, messages, asked)
         guard = self._judge.reply(messages[-1].content)
         speech = Speech()
         generating = asyncio.ensure_future(
-            self._model.run(self._generate, messages, limit, speech.hear)
+            self._model.run(self._generate, messages, limit, speech.hear, expert)
         )
         generating.add_done_callback(speech.end)
         left = False
@@ -161,7 +178,8 @@ class Desk:
             speech.cut_off()
             generating.cancel()
         ending = await self._filters.run(guard.finish)
-        yield await self._filters.run(self._ended, ending, generated, asked, left)
+        answer = await self._filters.run(self._ended, ending, generated, asked, left)
+        yield answer._replace(expert=expert)
 
     def _ended(self, ending: Ending, generated: "Reply", asked: Decision, left: bool) -> Answer:
         usage = (generated.prompt_tokens, generated.tokens)

@@ -7,6 +7,7 @@ import structlog
 
 from caretune.errors import CaretuneError
 from caretune.lineage.revocation import Watch
+from caretune.model import domains
 from caretune.params import loader
 from caretune.service import engine, release
 from caretune.service.journal import Journal
@@ -49,7 +50,8 @@ def load(root: Path) -> State:
         held = release.load(folder, p.level)
         generate = engine.load(folder, p.threads)
         journal = Journal(None if p.events is None else root / p.events)
-        desk = Desk(held, generate, journal, p.max_new_tokens, p.locale)
+        classifier = domains.read(folder / "adapter") if p.routing == "domain" else None
+        desk = Desk(held, generate, journal, p.max_new_tokens, p.locale, classifier)
         journal.begin()
     except CaretuneError as error:
         return _not_ready(str(error))

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from torch import distributed as dist
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -69,6 +70,11 @@ class Budget(TrainerCallback, ExportableState):
             self.reason = f"the window of {window / 3600:g} hours (params.train.window_hours)"
         elif most is not None and self._usd(self.seconds + ahead) > most:
             self.reason = f"the budget of {most:g} US dollars (params.train.max_cost_usd)"
+        if dist.is_initialized():
+            # The first process decides for all, or the others would wait for it forever.
+            told = [self.reason]
+            dist.broadcast_object_list(told)
+            self.reason = told[0]
         if self.reason:
             control.should_save = control.should_training_stop = True
 

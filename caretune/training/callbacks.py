@@ -17,21 +17,23 @@ from dvclive.live import Live
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from caretune import records
+from caretune import process, records
 from caretune.lineage.resume import Resume
 from caretune.model import adapter
-from caretune.training.moe_trainer import VALIDATION_NLL, MoeTrainer
-
-SCORE = "eval_score"
+from caretune.training.moe_trainer import VALIDATION_NLL, VALIDATION_SCORE, MoeTrainer
+from caretune.training.optimiser import LEFT_OUT
 
 _NAMES = {
     "nll": "loss",
     "learning_rate": "learning_rate",
     "grad_norm": "gradient_norm",
     VALIDATION_NLL: "validation_nll",
-    SCORE: "validation_score",
+    VALIDATION_SCORE: "validation_score",
+    LEFT_OUT: LEFT_OUT,
     "eval_safety": "validation_safety",
+    "eval_safety_accuracy": "validation_safety_accuracy",
     "eval_coherence": "validation_coherence",
+    "eval_coherence_accuracy": "validation_coherence_accuracy",
 }
 _KEPT = ("router/", "eval_router/", "objective/")
 PUBLISHED = "published"
@@ -62,8 +64,10 @@ class History(TrainerCallback, ExportableState):
             return
         if not self.rows or self.rows[-1]["step"] != state.global_step:
             self.rows.append({"step": state.global_step})
-        self.rows[-1].update(figures)
-        self._show(state.global_step, figures)
+        row = self.rows[-1]
+        new = {name: value for name, value in figures.items() if row.get(name) != value}
+        row.update(new)
+        self._show(state.global_step, new)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Show the rows of the runs before to a dvclive that has never seen them."""
@@ -114,7 +118,7 @@ class Validations(TrainerCallback, ExportableState):
         if state.global_step == 0:
             return
         metrics: Mapping[str, float] = kwargs["metrics"]
-        score = metrics.get(SCORE, metrics[VALIDATION_NLL])
+        score = metrics[VALIDATION_SCORE]
         if score < self.best_score:
             self.best_step, self.best_score = state.global_step, score
             self.best_nll = metrics[VALIDATION_NLL]
@@ -183,6 +187,8 @@ class Keeper(TrainerCallback):
                 setattr(one, name, value)
         self._trainer._metrics["train"].update(found["means"])  # noqa: SLF001
         self._trainer._total_train_tokens = found["tokens"]  # noqa: SLF001
+        if not process.is_first():
+            return
         shutil.rmtree(self._published, ignore_errors=True)
         if (folder / PUBLISHED).exists():
             shutil.copytree(folder / PUBLISHED, self._published)

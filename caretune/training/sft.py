@@ -1,41 +1,53 @@
 """Supervised fine-tuning of an adapter: assistant turns only, counted in optimiser steps."""
 
+import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 import torch
 from dvclive.live import Live
-from transformers import DataCollatorForSeq2Seq, PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.callbacks import RichProgressCallback
 from trl.trainer.sft_config import SFTConfig
 
+from caretune import process
 from caretune.errors import ModelError, StoppedError
 from caretune.lineage.resume import Resume
 from caretune.model import adapter
 from caretune.model.base import Loaded
 from caretune.moe_lora.config import MoeLoraConfig
 from caretune.records import Conversation
+from caretune.safety.examples import LabelledMessage
+from caretune.training import objectives, probe
 from caretune.training import rows as training_rows
 from caretune.training.budget import Budget, Limits
 from caretune.training.callbacks import PUBLISHED, History, Keeper, Stopwatch, Validations
+from caretune.training.collator import Collator
 from caretune.training.moe_trainer import MoeTrainer
-from caretune.training.order import Order
+from caretune.training.objectives import Weights
+from caretune.training.optimiser import NonFiniteSteps
+
+log = structlog.get_logger()
 
 _LOGGED_ROWS = 100
 """At most about so many rows in the history of a run, whatever its length."""
-_SCHEDULES = {"constant": "constant_with_warmup", "plateau": "reduce_lr_on_plateau"}
-"""Our names for transformers' own, where they differ."""
+_SCHEDULES = {"constant": "constant_with_warmup", "plateau": "constant_with_warmup"}
+"""Our names for transformers' own, where they differ; `plateau` is the trainer's."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an adapter is trained; every field but the adapter's own shapes its weights."""
+    """How an adapter is trained; every field but the adapter's own shapes its weights.
+
+    `caretune.params.train.Train` says more of each field.
+    """
 
     learning_rate: float
     schedule: str
@@ -55,6 +67,15 @@ class Settings:
     """Validations over the run, the last after the last step."""
     gradient_checkpointing: bool
     seed: int
+    packing: bool = False
+    plateau_factor: float = 0.5
+    """What the schedule `plateau` multiplies the rate by."""
+    plateau_patience: int = 1
+    """Validations without a better score before that."""
+    objectives: Weights | None = None
+    """What is learnt and measured beside the next token; None: nothing."""
+    selection: Mapping[str, float] = field(default_factory=lambda: {"nll": 1.0})
+    """Weights of nll, safety and coherence in the validation score."""
     patience: int | None = None
     """Validations without a better score after which the training stops."""
     min_gain: float = 0.0
@@ -91,6 +112,8 @@ class Training(msgspec.Struct, frozen=True):
     """Train rows that lost their oldest messages to the length limit."""
     rows_clipped: int
     """Train rows whose last exchange alone was too long."""
+    steps_left_out: int
+    """Steps whose gradient was no number: their batch taught nothing."""
     best_step: int
     best_score: float
     """The validation score that chose it, lower is better."""
@@ -113,6 +136,8 @@ class Timing(msgspec.Struct, frozen=True):
     """Mean of the optimiser steps."""
     tokens_per_second: float
     """Over the steps alone."""
+    device: str
+    """`cpu`, or the name of the GPU."""
 
 
 class Trained(NamedTuple):
@@ -135,7 +160,9 @@ def train(
     out: Path,
     live: Path,
     resume: Resume,
-    operation: Operation = Operation(),
+    device: str = "cpu",
+    replies: Sequence[LabelledMessage] = (),
+    operation: Operation | None = None,
 ) -> Trained:
     """Train an adapter and write its checkpoints to `out/best` and `out/last`.
 
@@ -152,6 +179,8 @@ def train(
         out: Folder of the adapter's checkpoints.
         live: Folder of dvclive's figures.
         resume: The open resume state of this very training (see lineage.resume).
+        device: Name of what it runs on, for the record of the time.
+        replies: Labelled replies that the objective `safety` learns from and is measured on.
         operation: How to run it.
 
     Raises:
@@ -159,32 +188,54 @@ def train(
             came to no number.
         StoppedError: A limit was reached; the state is kept.
     """
+    operation = operation or Operation()
     experts = config.expert_names if isinstance(config, MoeLoraConfig) else None
-    length = settings.max_length
-    rows = training_rows.prepare(base.tokenizer, train_rows, length, experts)
-    held_out = training_rows.prepare(base.tokenizer, validation_rows, length, experts)
+    tokenizer, weights = base.tokenizer, settings.objectives
+    rows = training_rows.prepare(
+        tokenizer,
+        train_rows,
+        settings.max_length,
+        experts,
+        packing=settings.packing,
+        crisis_weight=weights.crisis_weight if weights else 1.0,
+    )
+    held_out = training_rows.prepare(tokenizer, validation_rows, settings.max_length, experts)
+    beside = None
+    chosen_by = settings.selection.get("safety") or settings.selection.get("coherence")
+    if weights and (weights.are_on or chosen_by):
+        beside = objectives.prepare(
+            tokenizer, weights, train_rows, validation_rows, replies, settings.seed
+        )
     model = adapter.add(base.model, config, settings.seed)
     begun = time.perf_counter()
-    shown = resume.folder / "live"
+    # Of several processes each has its own; the first one's is published.
+    shown = resume.folder / ("live" if process.is_first() else f"live {os.getpid()}")
     shutil.rmtree(shown, ignore_errors=True)
     with Live(str(shown), save_dvc_exp=False, dvcyaml=None, report=None) as figures:
         run = _Run(settings, operation, resume, figures)
         trainer = MoeTrainer(
             model=model,
-            args=_arguments(settings, base.record.dtype, str(resume.folder), operation),
-            data_collator=DataCollatorForSeq2Seq(base.tokenizer),
+            args=_arguments(
+                settings,
+                base.record.dtype,
+                str(resume.folder),
+                operation,
+                on_cpu=base.model.device.type == "cpu",
+            ),
+            data_collator=Collator(tokenizer),
             train_dataset=rows.dataset,
             eval_dataset=held_out.dataset,
-            processing_class=base.tokenizer,
+            processing_class=tokenizer,
             callbacks=run.callbacks,
+            objectives=beside,
+            selection=settings.selection,
+            plateau=_plateau(settings),
         )
-        count = settings.steps * settings.accumulation * settings.batch_size
-        lengths = [len(row) for row in rows.dataset["input_ids"]]
-        order = Order(lengths, settings.batch_size, count, settings.seed)
-        trainer._get_train_sampler = lambda *_: order
         trainer.remove_callback(PrinterCallback)
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and process.is_first():
             trainer.add_callback(RichProgressCallback())
+        if base.model.device.type != "cpu":
+            fit_to_memory(trainer)
         run.go(trainer)
     validations, history = run.validations, run.history
     if validations.best_step == 0:
@@ -192,9 +243,10 @@ def train(
             f"{name}: no validation gave a number, so the training diverged; lower "
             "params.train.learning_rate."
         )
-    adapter.save(model, run.published / "last")
-    _publish(run.published, out)
-    _publish(shown, live)
+    if process.is_first():
+        adapter.save(model, run.published / "last")
+        _publish(run.published, out)
+        _publish(shown, live)
     tokens = int(trainer._total_train_tokens)  # noqa: SLF001 - TRL counts them, and shows them nowhere else
     domains = {conversation.domain for conversation in train_rows}
     training = Training(
@@ -202,11 +254,12 @@ def train(
         steps=trainer.state.global_step,
         tokens=tokens,
         trainable_parameters=model.num_parameters(only_trainable=True),
-        train_rows=len(rows.dataset),
-        validation_rows=len(held_out.dataset),
+        train_rows=len(train_rows),
+        validation_rows=len(validation_rows),
         rows_cut=rows.cut,
         rows_clipped=rows.clipped,
         best_step=validations.best_step,
+        steps_left_out=run.left_out.count,
         best_score=validations.best_score,
         best_validation_nll=validations.best_nll,
         base_validation_nll=history.rows[0]["validation_nll"],
@@ -220,6 +273,7 @@ def train(
         seconds=time.perf_counter() - begun,
         step_seconds=run.watch.seconds / training.steps,
         tokens_per_second=tokens / run.watch.seconds,
+        device=device,
     )
     return Trained(training, history.rows, timing)
 
@@ -241,8 +295,10 @@ class _Run:
             settings.patience,
             settings.min_gain,
         )
+        self.left_out = NonFiniteSteps()
         self._resume = resume
-        self._kept = (self.history, self.watch, self.validations, self.budget)
+        # Who adds figures to a log comes before who reads it.
+        self._kept = (self.left_out, self.history, self.watch, self.validations, self.budget)
         self.callbacks = [*self._kept, *operation.callbacks]
 
     def go(self, trainer: MoeTrainer) -> None:
@@ -253,9 +309,11 @@ class _Run:
         """
         keeper = Keeper(self._resume, trainer, self._kept)
         trainer.add_callback(keeper)
-        found = self._resume.latest()
+        with trainer.accelerator.main_process_first():  # which removes what is damaged
+            found = self._resume.latest()
         if found is None:
-            shutil.rmtree(self.published, ignore_errors=True)
+            if process.is_first():
+                shutil.rmtree(self.published, ignore_errors=True)
             trainer.evaluate()
             trainer.train()
         else:
@@ -268,6 +326,48 @@ class _Run:
             )
 
 
+def fit_to_memory(trainer: MoeTrainer) -> None:
+    """Halve the micro-batch until the longest rows fit, the rows of an optimiser step staying.
+
+    Every process takes what fits all of them.
+
+    Raises:
+        ModelError: One row alone does not fit.
+    """
+    args, model = trainer.args, trainer.accelerator.unwrap_model(trainer.model)
+    rows: Any = trainer.train_dataset
+    lengths = [len(row) for row in rows["input_ids"]]
+    longest = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+
+    def step(count: int) -> None:
+        batch = trainer.data_collator([rows[place] for place in longest[:count]])
+        inputs = trainer._prepare_inputs(batch)  # noqa: SLF001 - as Trainer's own step does
+        trainer.compute_loss(model, inputs).backward()
+
+    fitted = probe.fit(
+        model,
+        step,
+        args.per_device_train_batch_size,
+        args.gradient_accumulation_steps,
+        longest=max(lengths),
+    )
+    sizes = trainer.accelerator.gather(torch.tensor([fitted.batch_size], device=args.device))
+    batch_size = int(sizes.min())
+    asked = args.per_device_train_batch_size * args.gradient_accumulation_steps
+    if batch_size != args.per_device_train_batch_size:
+        log.info("micro-batch made smaller", rows=batch_size, passes=asked // batch_size)
+    args.per_device_train_batch_size = trainer._train_batch_size = batch_size  # noqa: SLF001
+    args.gradient_accumulation_steps = asked // batch_size
+    trainer._metrics["train"].clear()  # noqa: SLF001 - what the probe logged is no training
+    trainer._total_train_tokens = 0  # noqa: SLF001
+
+
+def _plateau(settings: Settings) -> dict[str, Any] | None:
+    if settings.schedule != "plateau":
+        return None
+    return {"factor": settings.plateau_factor, "patience": settings.plateau_patience}
+
+
 def _publish(made: Path, out: Path) -> None:
     """Bring a finished folder to its place, in place of what stands there."""
     shutil.rmtree(out, ignore_errors=True)
@@ -275,9 +375,15 @@ def _publish(made: Path, out: Path) -> None:
 
 
 def _arguments(
-    settings: Settings, dtype: str, folder: str, operation: Operation = Operation()
+    settings: Settings,
+    dtype: str,
+    folder: str,
+    operation: Operation | None = None,
+    *,
+    on_cpu: bool = True,
 ) -> SFTConfig:
     """Return TRL's arguments: rows come ready made, figures are ours to write."""
+    operation = operation or Operation()
     return SFTConfig(
         output_dir=folder,
         max_steps=settings.steps,
@@ -294,7 +400,7 @@ def _arguments(
         seed=settings.seed,
         data_seed=settings.seed,
         bf16=dtype == "bfloat16",
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=on_cpu,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         remove_unused_columns=False,
@@ -308,4 +414,6 @@ def _arguments(
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
+        # Experts are stacked: every parameter has a gradient in every pass.
+        ddp_find_unused_parameters=False,
     )

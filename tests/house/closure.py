@@ -18,6 +18,15 @@ DATA_SUFFIXES = (".yaml", ".jinja", ".css", ".json")
 # Not read because code stands beside it, but because params name it: `base` declares it as
 # `${base.template}`, so that any other file named there is a dependency too.
 NAMED_BY_PARAMS = {"caretune/model/chatml.jinja"}
+OBSERVERS = {
+    "caretune/lineage/cost.py",
+    "caretune/lineage/meter.py",
+    "caretune/lineage/odometer.py",
+    "caretune/lineage/workspace.py",
+    "caretune/monitoring/delivery.py",
+    "caretune/monitoring/training_alerts.py",
+}
+"""Not declared either: they watch a stage and write none of its outputs."""
 
 
 def module_file(module: str) -> Path | None:
@@ -48,7 +57,7 @@ def expected(stage_module: str, graph: grimp.ImportGraph) -> list[str]:
             continue
         files.add(path)
         files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix in DATA_SUFFIXES)
-    return sorted({path.relative_to(ROOT).as_posix() for path in files} - NAMED_BY_PARAMS)
+    return sorted({path.relative_to(ROOT).as_posix() for path in files} - NAMED_BY_PARAMS - OBSERVERS)
 
 
 def declared(stage: Any) -> list[str]:

@@ -12,7 +12,6 @@ from tests.house.closure import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOT_IMPORTED = {
-    "accelerate": "transformers' Trainer imports it",
     "dvc": "people and make run it; it runs the stages",
     "httptools": "uvicorn parses HTTP with it when it is there",
     "ipykernel": "papermill runs the notebooks in its kernel",
@@ -34,7 +33,8 @@ def names(requirements):
 
 
 CORE = names(PROJECT["dependencies"])
-PIPELINE = CORE | names(PROJECT["optional-dependencies"]["pipeline"])
+EXTRAS = PROJECT["optional-dependencies"]
+PIPELINE = CORE | names(EXTRAS["pipeline"]) | names(EXTRAS["tracking"])
 
 
 @pytest.fixture(scope="module")

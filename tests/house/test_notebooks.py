@@ -10,9 +10,10 @@ from tests.house.closure import ROOT
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.py"))
 
 
-def test_there_are_four_notebooks():
-    """Data, filters, training, evaluation."""
-    assert [path.stem for path in NOTEBOOKS] == ["data", "evaluation", "filters", "training"]
+def test_there_are_five_notebooks():
+    """Four that the pipeline renders, and that of a sweep."""
+    names = ["data", "evaluation", "filters", "sweep", "training"]
+    assert [path.stem for path in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -10,7 +10,11 @@ from pydantic import BaseModel
 from caretune.params.loader import Params
 from tests.house import closure
 
-COMMANDS = {"service": "caretune.service", "monitoring": "caretune.cli.monitor"}
+COMMANDS = {
+    "service": "caretune.service",
+    "monitoring": "caretune.cli.monitor",
+    "sweep": "caretune.cli.sweep",
+}
 """What reads a section that belongs to no stage."""
 
 

@@ -12,22 +12,31 @@ from transformers import AutoModelForCausalLM
 from caretune.errors import ModelError
 from tests.fixtures import moe_lora as tiny
 
-pytestmark = [tiny.PEFT_WARNS, pytest.mark.parametrize("build", [tiny.llama, tiny.mistral_nemo])]
+pytestmark = [
+    tiny.PEFT_WARNS,
+    pytest.mark.usefixtures("router_per"),
+    pytest.mark.parametrize("build", [tiny.llama, tiny.mistral_nemo]),
+]
+router_per = tiny.router_per
 
 
 def gradients(build, **checkpointing: bool) -> dict[str, Tensor]:
     """Gradients of a training step, losses of the routers included."""
+    model = trainable(build, **checkpointing)
+    tiny.loss(model).backward()
+    return gradients_of(model)
+
+
+def trainable(build, **checkpointing: bool) -> PeftModel:
+    """A model in training, checkpointed where asked for."""
     model = tiny.adapted(build()).train()
     if checkpointing:
         model.get_base_model().activation_checkpointing_enable(checkpointing)
-    given = tiny.batch()
-    output = model(**given, labels=given["input_ids"], domain_ids=torch.tensor([1, 3]))
-    losses = tiny.tuner(model).router_losses()
-    before = [loss.item() for loss in losses[:4]]
-    (output.loss + losses.total).backward()
-    after = [loss.item() for loss in tiny.tuner(model).router_losses()[:4]]
-    assert after == before  # recomputed blocks leave one record each, and the same one
-    assert all(len(router.state.logits) == 1 for router in tiny.tuner(model).routers)
+    return model
+
+
+def gradients_of(model: PeftModel) -> dict[str, Tensor]:
+    """Gradients by name."""
     return {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
 
 
@@ -52,6 +61,29 @@ def test_checkpointing_on_and_off_have_equal_gradients(build) -> None:
     assert all(gradient is not None and gradient.any() for gradient in off.values())
     for name, gradient in off.items():
         torch.testing.assert_close(on[name], gradient, rtol=1e-5, atol=1e-7)
+
+
+def test_recomputed_routers_overwrite_their_records(build) -> None:
+    """After a backward pass the records are as many, and say the same, as before it."""
+    for checkpointing in ({}, {"use_reentrant": False}):
+        model = trainable(build, **checkpointing)
+        loss = tiny.loss(model)
+        before = tiny.tuner(model).router_losses()
+        loss.backward()
+        after = tiny.tuner(model).router_losses()
+        assert [a.tolist() for a in after] == [b.tolist() for b in before]
+        assert all(len(router.state.logits) == 1 for router in tiny.tuner(model).routers)
+
+
+def test_two_calls_before_one_backward_pass_keep_their_own_gates(build) -> None:
+    """Checkpointing replays each call with its own gates, whatever was routed since."""
+    both = []
+    for checkpointing in ({}, {"use_reentrant": False}):
+        model = trainable(build, **checkpointing)
+        (tiny.loss(model) + tiny.loss(model, rows=1) + tiny.loss(model)).backward()
+        both.append(gradients_of(model))
+    for name, gradient in both[0].items():
+        torch.testing.assert_close(both[1][name], gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_reentrant_checkpointing_is_refused(build) -> None:

@@ -1,15 +1,19 @@
 """The evaluate stage on a tiny base with tiny adapters: every model, every metric, twice equal."""
 
+import shutil
+
 import msgspec
 import pytest
 
 from caretune import records
+from caretune.errors import ModelError
 from caretune.evaluation.result import Item, Metrics
 from caretune.lineage import digest
 from caretune.records import Crisis, Gold
 from caretune.safety.chain import Chain
+from caretune.training import domains
 from stages import evaluate
-from tests.fixtures.models import dialogues
+from tests.fixtures.models import EXPERTS, dialogues
 
 SMALL = {
     "resamples": 100,
@@ -25,7 +29,15 @@ METRICS = {
 
 
 @pytest.fixture
-def run(tmp_path, tiny_base, tiny_adapters, bundle_folder, write_params):
+def adapters(tmp_path, tiny_adapters):
+    """Both adapters, the domain classifier beside the one with experts, as `train` leaves them."""
+    folder = shutil.copytree(tiny_adapters, tmp_path / "adapters")
+    domains.fit(dialogues(16), EXPERTS, 11).write(folder / "moe_lora/best")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, tiny_base, adapters, bundle_folder, write_params):
     """Give a function that evaluates 16 dialogues into a folder of that name."""
     rows = dialogues(16)
     grave = Gold(Crisis(severity="high"))
@@ -38,7 +50,7 @@ def run(tmp_path, tiny_base, tiny_adapters, bundle_folder, write_params):
             test=tmp_path / "test.jsonl",
             base=tiny_base,
             adapter=["moe_lora", "lora"],
-            adapters=tiny_adapters,
+            adapters=adapters,
             filters=bundle_folder,
             metrics=tmp_path / name / "metrics.json",
             items=tmp_path / name / "items.jsonl",
@@ -50,7 +62,7 @@ def run(tmp_path, tiny_base, tiny_adapters, bundle_folder, write_params):
 
 
 def test_every_model_gets_every_metric_and_equal_runs_equal_bytes(
-    run, tiny_base, tiny_adapters, bundle_folder, tmp_path
+    run, tiny_base, adapters, bundle_folder
 ):
     """Base and both adapters, each pair, all metrics, who was measured, and no byte of difference."""
     out = run("one")
@@ -69,8 +81,8 @@ def test_every_model_gets_every_metric_and_equal_runs_equal_bytes(
     assert found.subjects == {
         "base": digest.sha256_folder(tiny_base),
         "filters": digest.sha256_folder(bundle_folder),
-        "adapter/lora": digest.sha256_folder(tiny_adapters / "lora/best"),
-        "adapter/moe_lora": digest.sha256_folder(tiny_adapters / "moe_lora/best"),
+        "adapter/lora": digest.sha256_folder(adapters / "lora/best"),
+        "adapter/moe_lora": digest.sha256_folder(adapters / "moe_lora/best"),
     }
     items = list(records.read(out / "items.jsonl", Item))
     assert len(items) == 3 * 14
@@ -78,3 +90,23 @@ def test_every_model_gets_every_metric_and_equal_runs_equal_bytes(
     again = run("two")
     for name in ("metrics.json", "items.jsonl"):
         assert (again / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_ways_to_choose_an_expert_are_measured(run):
+    """Tokens by the routers, requests by the classifier, and the true domain, on the same rows."""
+    out = run("routed")
+    found = msgspec.json.decode((out / "metrics.json").read_bytes(), type=Metrics)
+    assert (found.routing.model, found.routing.experts) == ("moe_lora", EXPERTS)
+    token = found.routing.nll["token"]
+    assert token.value == found.models["moe_lora"]["response_nll"].value
+    assert set(found.routing.gaps) == {"static requested - token", "static true - token"}
+    assert found.routing.accuracy["classifier"]["all"].n == 14
+    items = records.read(out / "items.jsonl", Item)
+    assert {item.model for item in items if item.routed is not None} == {"moe_lora"}
+
+
+def test_an_adapter_with_experts_needs_its_classifier(run, adapters):
+    """Named before anything of it is measured."""
+    (adapters / "moe_lora/best/domains.json").unlink()
+    with pytest.raises(ModelError, match=r"domains\.json: no domain classifier"):
+        run("none")

@@ -10,7 +10,7 @@ from caretune import records
 from caretune.errors import ParamsError
 from caretune.model import adapter, base
 from stages import train as stage
-from tests.fixtures.models import dialogues
+from tests.fixtures.models import ROOT, dialogues
 
 SMALL = {
     "steps": 2,
@@ -29,6 +29,8 @@ def _run(kind: str, folder: Path, params: Path, base_folder: Path) -> Path:
     stage.main(
         adapter=kind,
         labelled=folder / "labelled",
+        replies=[ROOT / "data/raw/messages_therapeutic.jsonl"],
+        suppressed=ROOT / "data/suppressed.jsonl",
         base=base_folder,
         out=folder / "adapter",
         live=folder / "live",
@@ -53,6 +55,7 @@ def test_adapter_is_trained(kind, tmp_path, write_params, tiny_base):
         "seconds",
         "step_seconds",
         "tokens_per_second",
+        "device",
     }
 
 

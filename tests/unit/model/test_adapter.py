@@ -1,5 +1,6 @@
 """An adapter goes onto the base it was made for, on the layers that were named."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -35,9 +36,34 @@ def test_both_kinds_have_equal_total_rank(tiny_base: Path):
     assert sizes["lora"] == sizes["moe_lora"]
 
 
-def test_scale_does_not_depend_on_rank():
-    """Alpha is given per rank, so both kinds scale their update alike."""
-    assert lora().lora_alpha / lora().r == moe_lora().scaling == 2.0
+def test_kinds_to_compare_with_have_total_and_active_rank():
+    """Five experts and a shared one of rank 2 make 12; the two that a token uses and that one, 6."""
+    assert [lora().r, moe_lora("lora_active").r, moe_lora("lora_active", top_k=5).r] == [12, 6, 12]
+    assert type(moe_lora("lora_active")) is LoraConfig
+
+
+@pytest.mark.parametrize("kind", ["lora", "lora_active"])
+def test_scale_does_not_depend_on_rank(kind: adapter.Kind):
+    """Alpha is given per rank, so all kinds scale their update alike."""
+    plain = moe_lora(kind)
+    assert plain.lora_alpha / plain.r == moe_lora().scaling == 2.0
+
+
+@pytest.mark.parametrize("kind", ["lora", "lora_active"])
+def test_rslora_has_one_alpha_and_a_scale_that_falls_with_the_root(kind: adapter.Kind, tiny_base):
+    """Scale times root of the rank is the same for all kinds: alpha_per_rank times an expert's."""
+    model = adapter.add(base.load(tiny_base).model, moe_lora(kind, rslora=True), 1)
+    scale = model.get_base_model().model.layers[0].mlp.down_proj.scaling["default"]
+    moe = moe_lora(rslora=True)
+    assert moe.scaling == pytest.approx(4 / math.sqrt(2))
+    assert scale * math.sqrt(moe_lora(kind).r) == pytest.approx(4)
+
+
+def test_an_adapter_may_have_a_router_for_each_layer(tiny_base: Path):
+    """`router_per` reaches the config, and a router each of the 14 layers."""
+    model = adapter.add(base.load(tiny_base).model, moe_lora(router_per="module"), 1)
+    state = get_peft_model_state_dict(model)
+    assert sum("router" in name for name in state) == 14
 
 
 def test_seed_decides_the_first_weights(tiny_base: Path):

@@ -154,3 +154,21 @@ def test_words_that_change_after_they_were_heard_are_an_error(tiny):
     model = Script([tiny.tokenizer("and and and and")["input_ids"]], [-1])
     with pytest.raises(ModelError, match="Ask for replies of this base without `stream`"):
         generate.spoken(model, Rewriting(), ASKED[0], 4, lambda _: True)
+
+
+def test_gates_take_the_routers_place(tiny_base, tiny_adapters):
+    """One expert for a whole request: the same heard or not, and no word of another expert."""
+    loaded = base.load(tiny_base)
+    model = adapter.attach(loaded.model, tiny_adapters / "moe_lora" / "best")
+    given = []
+    before = model.base_model.routing
+    hook = model.base_model.model.register_forward_pre_hook(
+        lambda *_: given.append(before.call_gates)
+    )
+    gates = [0.0, 0.0, 1.0, 0.0, 0.0]
+    plain = generate.replies(model, loaded.tokenizer, ASKED[:1], 6, 1, gates)
+    heard = generate.spoken(model, loaded.tokenizer, ASKED[0], 6, lambda _: True, gates)
+    hook.remove()
+    assert plain == [heard]
+    assert given
+    assert all(seen.tolist() == gates for seen in given)

@@ -8,7 +8,7 @@ from caretune.moe_lora.config import MoeLoraConfig
 
 
 def test_every_fault_is_told_at_once() -> None:
-    """A config with six faults names all six in one error."""
+    """A config with seven faults names all seven in one error."""
     with pytest.raises(ModelError) as caught:
         MoeLoraConfig(
             r=0,
@@ -17,11 +17,13 @@ def test_every_fault_is_told_at_once() -> None:
             num_shared_experts=-1,
             expert_names=["one"],
             lora_dropout=1.0,
+            router_per="model",
         )
     assert str(caught.value) == (
         "MoE-LoRA config: target_modules names no module; r is 0, expected at least 1; "
         "num_shared_experts is -1, expected at least 0; top_k is 3, expected 1 to num_experts (2); "
-        "expert_names has 1 names for 2 experts; lora_dropout is 1.0, expected 0 to less than 1. "
+        "expert_names has 1 names for 2 experts; router_per is model, expected block or module; "
+        "lora_dropout is 1.0, expected 0 to less than 1. "
         "Mend params.train.moe_lora."
     )
 

@@ -6,9 +6,11 @@ from torch import Tensor
 
 from caretune.errors import ModelError
 from caretune.moe_lora.layer import MoeLoraLinear, _GatedUp
+from caretune.moe_lora.router import rank_gates
 from tests.fixtures import moe_lora as tiny
 
-pytestmark = tiny.PEFT_WARNS
+pytestmark = [tiny.PEFT_WARNS, pytest.mark.usefixtures("router_per")]
+router_per = tiny.router_per
 FIRST = [1.0, 0.0, 0.0, 0.0, 0.0]
 MIX = [0.5, 0.0, 0.25, 0.25, 0.0]
 
@@ -33,16 +35,46 @@ def one_by_one(layer: MoeLoraLinear, x: Tensor, gates: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("experts", "shared", "top_k"), [(5, 1, 2), (3, 0, 1), (4, 2, 4)])
 def test_stacked_experts_equal_a_loop_over_experts(experts: int, shared: int, top_k: int) -> None:
-    """Two products over all experts give what one pair an expert gives."""
+    """Two products over all experts give what one pair an expert gives, to 4e-7 of the largest."""
     model = tiny.adapted(num_experts=experts, num_shared_experts=shared, top_k=top_k)
     seen: dict[str, Tensor] = {}
     layer = layer_of(model)
     layer.register_forward_hook(lambda _, args, out: seen.update(x=args[0], out=out))
     model(**tiny.batch())
     config = layer.configs["default"]
-    gates = layer.state.rank_gates["default"][..., :: config.r][..., :experts] / config.scaling
-    torch.testing.assert_close(seen["out"], one_by_one(layer, seen["x"], gates))
+    gates = (
+        layer.states["default"].rank_gates["default"][..., :: config.r][..., :experts]
+        / config.scaling
+    )
+    wanted = one_by_one(layer, seen["x"], gates)
+    assert largest(seen["out"] - wanted) <= 4e-7 * largest(wanted)
     assert not torch.allclose(seen["out"], layer.base_layer(seen["x"]))
+
+
+def test_stacked_experts_learn_as_in_a_loop_over_experts() -> None:
+    """Gradients of A, B and the input agree to 4e-7 of the largest, in a layer on its own."""
+    model = tiny.adapted()
+    layer = layer_of(model)
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(2, 7, layer.base_layer.in_features, generator=generator, requires_grad=True)
+    gates = torch.rand(2, 7, tiny.EXPERTS, generator=generator)
+    config = layer.configs["default"]
+    layer.states["default"].rank_gates["default"] = rank_gates(gates, config)
+    learnt = (x, layer.moelora_A["default"], layer.moelora_B["default"])
+    stacked, loop = (
+        torch.autograd.grad(output.square().sum(), learnt)
+        for output in (
+            layer._update("default", x),
+            one_by_one(layer, x, gates) - layer.base_layer(x),
+        )
+    )
+    for one, other in zip(stacked, loop, strict=True):
+        assert largest(one - other) <= 4e-7 * largest(other)
+
+
+def largest(tensor: Tensor) -> float:
+    """The largest size of an entry."""
+    return float(tensor.detach().abs().max())
 
 
 @pytest.mark.parametrize(
@@ -118,16 +150,57 @@ def test_gates_of_a_call_never_reach_a_merge() -> None:
     torch.testing.assert_close(model(**tiny.batch()).logits, wanted)
 
 
+def test_merging_twice_is_merging_once() -> None:
+    """The second merge adds nothing, and PEFT says so."""
+    model = tiny.adapted()
+    tiny.tuner(model).set_static_gates(MIX)
+    model.merge_adapter()
+    once = layer_of(model).base_layer.weight.clone()
+    with pytest.warns(UserWarning, match="already merged"):
+        model.merge_adapter()
+    assert torch.equal(layer_of(model).base_layer.weight, once)
+
+
+def test_a_safe_merge_is_the_same_merge() -> None:
+    """With finite weights both ways give the same bits."""
+    weights = []
+    for safe in (False, True):
+        model = tiny.adapted()
+        tiny.tuner(model).set_static_gates(MIX)
+        model.merge_adapter(safe_merge=safe)
+        weights.append(layer_of(model).base_layer.weight)
+    assert torch.equal(*weights)
+
+
+def test_merged_gates_cannot_change() -> None:
+    """Neither for good nor for a call: the merged weight would go on with the old ones."""
+    model = tiny.adapted()
+    tiny.tuner(model).set_static_gates(MIX)
+    model.merge_adapter()
+    for gates in (FIRST, None):
+        with pytest.raises(ModelError) as caught:
+            tiny.tuner(model).set_static_gates(gates)
+        assert str(caught.value) == (
+            "static gates cannot change while an adapter is merged with them. Call "
+            "unmerge_adapter first."
+        )
+    with pytest.raises(ModelError) as caught:
+        model(**tiny.batch(), expert_gates=torch.tensor(FIRST))
+    assert str(caught.value) == (
+        "default is merged with fixed gates, which a call cannot change. Call unmerge_adapter first."
+    )
+
+
 def test_unmerging_gives_the_base_weight_back() -> None:
-    """Other static gates in between do not matter."""
+    """And the gates can change again."""
     model = tiny.adapted()
     before = layer_of(model).base_layer.weight.clone()
     tiny.tuner(model).set_static_gates(MIX)
     model.merge_adapter()
     assert not torch.allclose(layer_of(model).base_layer.weight, before)
-    tiny.tuner(model).set_static_gates(FIRST)
     model.unmerge_adapter()
     torch.testing.assert_close(layer_of(model).base_layer.weight, before)
+    tiny.tuner(model).set_static_gates(FIRST)
 
 
 def test_disabling_a_merged_adapter_unmerges_it() -> None:

@@ -11,7 +11,8 @@ from caretune.moe_lora.layer import MoeLoraLinear
 from caretune.moe_lora.router import Router
 from tests.fixtures import moe_lora as tiny
 
-pytestmark = tiny.PEFT_WARNS
+pytestmark = [tiny.PEFT_WARNS, pytest.mark.usefixtures("router_per")]
+router_per = tiny.router_per
 SECOND = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0])
 PROMPT = {
     "input_ids": tiny.batch()["input_ids"][:1],
@@ -48,6 +49,26 @@ def test_gates_of_a_call_end_with_the_call() -> None:
     assert torch.equal(model(**tiny.batch()).logits, routed)
 
 
+def test_static_gates_end_when_taken_back() -> None:
+    """With None the routers choose again."""
+    model = tiny.adapted()
+    routed = model(**tiny.batch()).logits
+    tiny.tuner(model).set_static_gates(SECOND)
+    tiny.tuner(model).set_static_gates(None)
+    assert torch.equal(model(**tiny.batch()).logits, routed)
+
+
+def test_a_part_of_the_model_runs_without_gradients_after_a_training_call() -> None:
+    """What a training call forbids ends with the call, even one that fails."""
+    model = tiny.adapted()
+    hidden = model.get_base_model().model(**tiny.batch()).last_hidden_state
+    with pytest.raises(IndexError):
+        model(input_ids=torch.tensor([[tiny.VOCABULARY]]))
+    with torch.no_grad():
+        again = model.get_base_model().model(**tiny.batch()).last_hidden_state
+    assert torch.equal(again, hidden)
+
+
 @pytest.mark.parametrize("task_type", ["CAUSAL_LM", None])
 def test_side_inputs_work_with_and_without_a_task_type(task_type: str | None) -> None:
     """PeftModel.forward without a task type goes past the tuner's forward, and still routes."""
@@ -68,6 +89,16 @@ def test_generate_uses_static_gates(task_type: str | None) -> None:
     routed = model.generate(**PROMPT)
     tiny.tuner(model).set_static_gates(SECOND)
     assert not torch.equal(model.generate(**PROMPT), routed)
+
+
+def test_rows_of_one_generation_may_have_their_own_gates() -> None:
+    """Two requests with two mixes get, in one batch, the tokens that each gets alone."""
+    model = tiny.adapted()
+    prompts = PROMPT | {name: PROMPT[name].repeat(2, 1) for name in ("input_ids", "attention_mask")}
+    both = model.generate(**prompts, expert_gates=torch.stack([SECOND, THIRD]))
+    assert torch.equal(both[:1], model.generate(**PROMPT, expert_gates=SECOND))
+    assert torch.equal(both[1:], model.generate(**PROMPT, expert_gates=THIRD))
+    assert not torch.equal(both[0], both[1])
 
 
 def test_generate_takes_gates_for_its_tokens() -> None:
@@ -212,7 +243,7 @@ def test_an_added_adapter_has_routers_and_its_own_experts() -> None:
     assert torch.equal(model(**tiny.batch()).logits, first)
 
 
-def test_only_the_active_adapter_learns() -> None:
+def test_only_the_active_adapter_learns(router_per: str) -> None:
     """Experts and routers of the active adapter are trainable, all else is frozen."""
     model = get_peft_model(tiny.llama(), tiny.config())
     model.add_adapter("second", tiny.config())
@@ -221,7 +252,7 @@ def test_only_the_active_adapter_learns() -> None:
         learning = [name for name, p in model.named_parameters() if p.requires_grad]
         assert all(f".{active}" in name for name in learning)
         assert not any(f".{idle}" in name for name in learning)
-        assert sum("moelora_router" in name for name in learning) == tiny.LAYERS
+        assert sum("moelora_router" in name for name in learning) == tiny.ROUTERS[router_per]
 
 
 def test_two_active_adapters_add_up_and_have_no_common_losses() -> None:
@@ -233,6 +264,21 @@ def test_two_active_adapters_add_up_and_have_no_common_losses() -> None:
     torch.testing.assert_close(model(**tiny.batch()).logits, one)
     with pytest.raises(ModelError, match=r"need one active adapter, got \['default', 'second'\]"):
         tiny.tuner(model).router_losses()
+
+
+def test_both_kinds_of_router_stand_side_by_side(tmp_path) -> None:
+    """Adapters with a router a block and one a layer answer each as on a model of its own."""
+    answers = {}
+    for kind in ("block", "module"):
+        alone = tiny.adapted(router_per=kind, seed=len(kind))
+        alone.save_pretrained(tmp_path / kind)
+        answers[kind] = alone(**tiny.batch()).logits
+    model = PeftModel.from_pretrained(tiny.llama(), tmp_path / "block", adapter_name="block")
+    model.load_adapter(tmp_path / "module", "module")
+    for kind in ("module", "block"):
+        model.set_adapter(kind)
+        assert torch.equal(model.eval()(**tiny.batch()).logits, answers[kind])
+    assert not torch.equal(answers["block"], answers["module"])
 
 
 def test_a_deleted_adapter_leaves_nothing() -> None:
@@ -250,8 +296,19 @@ def test_unloading_gives_the_base_model_back() -> None:
     model = tiny.adapted()
     base = model.unload()
     assert not any(isinstance(m, (MoeLoraLinear, Router)) for m in base.modules())
-    assert not any(m._forward_pre_hooks for m in base.modules())
+    assert not any(m._forward_pre_hooks or m._forward_hooks for m in base.modules())
     assert torch.equal(base(**tiny.batch()).logits, tiny.llama()(**tiny.batch()).logits)
+
+
+def test_an_unloaded_model_checkpoints_as_it_did() -> None:
+    """The blocks have transformers' own checkpoint function back."""
+    model = tiny.adapted().train()
+    blocks = model.get_base_model().model.layers
+    model.get_base_model().activation_checkpointing_enable({"use_reentrant": False})
+    before = [block._gradient_checkpointing_func for block in blocks]
+    tiny.loss(model).backward()
+    base = model.unload()
+    assert [block._gradient_checkpointing_func for block in base.model.layers] == before
 
 
 def test_merging_and_unloading_gives_a_plain_model_with_the_static_gates() -> None:
@@ -270,10 +327,10 @@ def test_injection_without_a_tuner_is_refused() -> None:
         inject_adapter_in_model(tiny.config(), tiny.llama())
 
 
-def test_saved_weights_are_experts_and_routers_only() -> None:
-    """Two matrices a layer and one router a block, no base weight."""
+def test_saved_weights_are_experts_and_routers_only(router_per: str) -> None:
+    """Two matrices a layer and one router a block or layer, no base weight."""
     names = get_peft_model_state_dict(tiny.adapted())
-    assert len(names) == tiny.LAYERS * (7 * 2 + 1)
+    assert len(names) == tiny.LAYERS * 7 * 2 + tiny.ROUTERS[router_per]
     assert all("moelora_" in name for name in names)
 
 
@@ -287,6 +344,10 @@ def test_adapters_may_stand_in_different_blocks(tmp_path) -> None:
     other.load_adapter(tmp_path, "first_block", low_cpu_mem_usage=True)
     other.set_adapter("first_block")
     assert torch.equal(other(**tiny.batch()).logits, wanted)
+    tiny.tuner(other).set_static_gates(SECOND)
+    gated = other(**tiny.batch()).logits
+    other.merge_adapter()
+    torch.testing.assert_close(other(**tiny.batch()).logits, gated)
 
 
 def test_a_loaded_adapter_learns_where_asked_to(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """PEFT knows the method under a name of ours."""
 
 import pytest
+from peft import PeftConfig
 from peft.mapping import (
     PEFT_TYPE_TO_CONFIG_MAPPING,
     PEFT_TYPE_TO_PREFIX_MAPPING,
@@ -30,9 +31,30 @@ def test_registering_again_changes_nothing() -> None:
 
 def test_peft_has_no_method_of_this_name() -> None:
     """The day PEFT brings its own MOELORA, ours must take another name."""
-    assert "MOELORA" not in PeftType.__members__
-    prefixes = [prefix for name, prefix in PEFT_TYPE_TO_PREFIX_MAPPING.items() if name != "MOELORA"]
-    assert MoeLoraModel.prefix not in prefixes
+    assert taken(list(PeftType.__members__), PEFT_TYPE_TO_PREFIX_MAPPING) == []
+
+
+def test_a_method_of_this_name_would_be_seen() -> None:
+    """The guard above can fail, by the name and by the prefix."""
+    assert taken(["LORA", "MOELORA"], {}) == ["MOELORA"]
+    assert taken(["LORA", "OTHER"], {"OTHER": "moelora_"}) == ["OTHER"]
+
+
+def taken(names: list[str], prefixes: dict[str, str]) -> list[str]:
+    """The methods of PEFT that bear our name or our prefix."""
+    ours = MoeLoraModel.prefix
+    return [name for name in names if name == "MOELORA" or prefixes.get(name) == ours]
+
+
+def test_without_the_import_peft_names_the_method(tmp_path, monkeypatch) -> None:
+    """PEFT's error is `KeyError: 'MOELORA'`, as our docstring says; registering mends it."""
+    MoeLoraConfig(target_modules=["q_proj"]).save_pretrained(tmp_path)
+    monkeypatch.delitem(PEFT_TYPE_TO_CONFIG_MAPPING, "MOELORA")
+    with pytest.raises(KeyError, match="MOELORA"):
+        PeftConfig.from_pretrained(tmp_path)
+    assert "KeyError: 'MOELORA'" in (register.__doc__ or "")
+    register.register()
+    assert isinstance(PeftConfig.from_pretrained(tmp_path), MoeLoraConfig)
 
 
 def test_peft_still_registers_only_its_own_names() -> None:

@@ -1,6 +1,7 @@
 """Gates, and the router that makes them."""
 
 import copy
+import itertools
 import pickle
 
 import pytest
@@ -48,6 +49,19 @@ def test_every_block_has_its_own_router_and_gates() -> None:
     assert not torch.equal(gates[1], gates[2])
 
 
+def test_every_layer_has_its_own_router_and_input() -> None:
+    """With a router for each layer, each routes on what its layer gets, however wide that is."""
+    model = tiny.adapted(router_per="module")
+    model(**tiny.batch())
+    routers = tiny.tuner(model).routers
+    assert len(routers) == 7 * tiny.LAYERS
+    layer = model.get_base_model().model.layers[0]
+    for part, width in ((layer.self_attn.q_proj, 32), (layer.mlp.down_proj, 64)):
+        assert part.expert_router.moelora_router["default"].shape == (tiny.EXPERTS, width)
+    gates = [router.state.rank_gates["default"] for router in routers]
+    assert not any(torch.equal(one, two) for one, two in itertools.combinations(gates, 2))
+
+
 def test_routers_start_small_and_random() -> None:
     """Fresh weights have the configured spread; zeros would make every choice a tie."""
     torch.manual_seed(0)
@@ -73,10 +87,12 @@ def test_routers_compute_in_fp32_on_a_bf16_base_under_autocast() -> None:
     torch.testing.assert_close(router.state.logits["default"], wanted)
 
 
-def test_routers_are_fp32_even_where_experts_are_not() -> None:
+@pytest.mark.parametrize("router_per", ["block", "module"])
+def test_routers_are_fp32_even_where_experts_are_not(router_per: str) -> None:
     """With autocast_adapter_dtype off the experts follow a bf16 base, the routers do not."""
     base = tiny.llama().to(torch.bfloat16)
-    model = get_peft_model(base, tiny.config(), autocast_adapter_dtype=False)
+    config = tiny.config(router_per=router_per)
+    model = get_peft_model(base, config, autocast_adapter_dtype=False)
     kinds = {name.split(".")[-2]: p.dtype for name, p in model.named_parameters() if "moe" in name}
     assert kinds == {
         "moelora_A": torch.bfloat16,
@@ -111,9 +127,10 @@ def test_gates_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
         pytest.param(lambda model: pickle.loads(pickle.dumps(model)), id="pickle"),
     ],
 )
-def test_a_copy_after_a_training_step_routes_on_its_own(duplicate) -> None:
+@pytest.mark.parametrize("router_per", ["block", "module"])
+def test_a_copy_after_a_training_step_routes_on_its_own(duplicate, router_per: str) -> None:
     """Copies leave the last call's graph behind, and their layers listen to their own routers."""
-    model = tiny.adapted().train()
+    model = tiny.adapted(router_per=router_per).train()
     wanted = model(**tiny.batch()).logits
     copied = duplicate(model)
     assert tiny.tuner(copied).router_losses() is None
@@ -121,3 +138,16 @@ def test_a_copy_after_a_training_step_routes_on_its_own(duplicate) -> None:
     tiny.randomised(copied, seed=5)
     assert torch.equal(model(**tiny.batch()).logits, wanted)
     assert not torch.equal(copied(**tiny.batch()).logits, wanted)
+
+
+def test_a_copy_of_a_checkpointed_model_replays_its_own_gates() -> None:
+    """After a step the original still learns as the copy does, each by its own routers."""
+    model = tiny.adapted().train()
+    model.get_base_model().activation_checkpointing_enable({"use_reentrant": False})
+    tiny.loss(model)
+    copied = copy.deepcopy(model)
+    losses = [tiny.loss(each) for each in (model, copied)]  # both before the first is replayed
+    for loss in losses:
+        loss.backward()
+    pairs = list(zip(model.parameters(), copied.parameters(), strict=True))
+    assert all(torch.equal(one.grad, two.grad) for one, two in pairs if one.requires_grad)

@@ -5,6 +5,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+from caretune.model.domains import Domains
 from caretune.model.generate import Reply
 from caretune.safety.decision import (
     BiasFinding,
@@ -96,14 +97,16 @@ class StandInModel:
 
     def __init__(self, takes_s: float = 0.0, word_takes_s: float = 0.0) -> None:
         self.limits: list[int] = []
+        self.experts: list[str | None] = []
         self.heard: list[str] = []
         self.ended = threading.Event()
         self.takes_s = takes_s
         self.word_takes_s = word_takes_s
 
-    def __call__(self, messages, max_new_tokens, hear=None, /):
+    def __call__(self, messages, max_new_tokens, hear=None, expert=None, /):
         """Say the last message back, word by word where somebody listens."""
         self.limits.append(max_new_tokens)
+        self.experts.append(expert)
         time.sleep(self.takes_s)
         text = f"model: {messages[-1].content}"
         if text.endswith("burst"):
@@ -122,7 +125,8 @@ def desk(
     notice: str | None = NOTICE,
     locale: str | None = None,
     journal: Journal | None = None,
+    classifier: Domains | None = None,
 ) -> Desk:
     """A desk with stand-ins for everything that has to be loaded."""
     release = Release(RELEASE, "rehearsal", "pass", "moe_lora", "rehearsal", StandInChain(), notice)
-    return Desk(release, model or StandInModel(), journal or Journal(None), 20, locale)
+    return Desk(release, model or StandInModel(), journal or Journal(None), 20, locale, classifier)

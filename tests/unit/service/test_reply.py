@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from caretune.model.domains import Choice
 from caretune.records import Message
 from tests.unit.service import stand_in
 
@@ -192,3 +193,42 @@ def test_a_probe_never_waits_behind_a_slow_text(monkeypatch):
 
     monkeypatch.setattr(desk.release.chain, "scan_turns", slow)
     assert asyncio.run(main())
+
+
+class StandInDomains:
+    """Sends a risk to the crisis expert and all else to the one that the last word names."""
+
+    def choose(self, messages, severity):
+        """Choose by severity, then by the last word."""
+        expert = "crisis" if severity == "moderate" else messages[-1].content.split()[-1]
+        return Choice(expert, expert, "classifier", 1.0)
+
+
+@pytest.mark.parametrize(("text", "expert"), [("hello bias", "bias"), ("moderate bias", "crisis")])
+def test_with_a_classifier_one_expert_answers_and_is_named(text, expert):
+    """Streamed or plain: the model is given the expert, and the answer says which it was."""
+    model = stand_in.StandInModel()
+    desk = stand_in.desk(model, classifier=StandInDomains())
+    asked = [Message("user", text)]
+
+    async def main():
+        passing = await desk.stream(asked, None)
+        return await desk.answer(asked, None), [item async for item in passing][-1]
+
+    plain, streamed = asyncio.run(main())
+    assert (plain.expert, streamed.expert) == (expert, expert)
+    assert model.experts == [expert, expert]
+
+
+def test_a_protocol_reply_has_no_expert():
+    """Nothing was generated, so no expert spoke."""
+    desk = stand_in.desk(classifier=StandInDomains())
+    answer = asyncio.run(desk.answer([Message("user", "high risk")], None))
+    assert (answer.source, answer.expert) == ("protocol", None)
+
+
+def test_without_a_classifier_the_routers_choose():
+    """The model is given no expert."""
+    model = stand_in.StandInModel()
+    _, answer = _answer("hello", model)
+    assert (model.experts, answer.expert) == ([None], None)

@@ -42,6 +42,7 @@ def test_a_chat_completion_says_from_which_release_it_comes_and_that_it_is_a_reh
         "filter_digest": stand_in.FILTERS,
         "decision": {"action": "allow", "severity": "none", "reasons": []},
         "source": "model",
+        "expert": None,
     }
     assert body["choices"][0]["message"]["content"] == "model: hello"
     assert body["usage"] == {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from caretune.params import loader
 from caretune.records import Message
 from caretune.service import engine, state
 from tests.fixtures.moe_lora import PEFT_WARNS
@@ -53,3 +54,16 @@ def test_a_fault_of_ours_leaves_a_reason_too(project, monkeypatch):
     found = state.load(project)
     assert found.desk is None
     assert found.reason == "a fault of the service while loading (ZeroDivisionError), logged"
+
+
+def test_routing_by_domain_needs_a_classifier_in_the_release(own_project, monkeypatch):
+    """Said at the start, not at the first request."""
+    monkeypatch.setattr(engine, "load", lambda *_: None)
+    path = own_project / "params.yaml"
+    params = loader.load(path)
+    service = params.service.model_copy(update={"routing": "domain"})
+    found = params.model_copy(update={"service": service})
+    monkeypatch.setattr(state.loader, "load", lambda _: found)
+    reason = state.load(own_project).reason
+    assert "adapter/domains.json: no domain classifier beside this adapter" in reason
+    assert "params.service.routing to token" in reason

@@ -8,7 +8,7 @@ import pytest
 from caretune.errors import ModelError
 from caretune.model import base
 from caretune.moe_lora.losses import UNSUPERVISED
-from caretune.records import Conversation, Message
+from caretune.records import Conversation, Crisis, Gold, Message
 from caretune.training import rows
 from tests.fixtures.models import END_OF_TURN, EXPERTS, dialogues
 
@@ -111,3 +111,104 @@ def test_what_follows_the_last_reply_takes_no_room(tokenizer):
     open_end = _changed(row, messages=[*row.messages, Message("user", "thank you " * 50)])
     made, plain = (rows.prepare(tokenizer, [one], 64, None).dataset[0] for one in (open_end, row))
     assert made["labels"] == plain["labels"]
+
+
+def test_first_token_is_no_label(tokenizer):
+    """A clipped row may begin inside a reply; its first token has nothing before it to learn from."""
+    row = _changed(dialogues(1)[0], messages=dialogues(1)[0].messages[:2])
+    whole = rows.prepare(tokenizer, [row], 512, None).dataset[0]
+    said = [place for place, label in enumerate(whole["labels"]) if label != rows.IGNORED]
+    made = rows.prepare(tokenizer, [row], len(whole["labels"]) - said[1], None).dataset[0]
+    assert made["input_ids"] == whole["input_ids"][said[1] :]
+    assert made["labels"] == [rows.IGNORED, *whole["labels"][said[1] + 1 :]]
+
+
+def test_row_that_is_one_token_is_refused(tokenizer):
+    """Without the first token such a row has no label left."""
+    with pytest.raises(ModelError, match="2 rows have no reply to train on"):
+        rows.prepare(tokenizer, dialogues(2), 1, None)
+
+
+def _graves(count: int) -> list[Conversation]:
+    """Return dialogues of every severity in turn, by their author's label."""
+    words = ["none", "low", "moderate", "high", "imminent"]
+    return [
+        _changed(row, gold=Gold(Crisis(severity=words[place % 5])))
+        for place, row in enumerate(dialogues(count))
+    ]
+
+
+def test_crisis_rows_weigh_more(tokenizer):
+    """High and imminent rows bear the weight, all others 1."""
+    talk = _graves(5)
+    made = rows.prepare(tokenizer, talk, 512, None, crisis_weight=3.0).dataset
+    assert sorted(made["loss_weights"]) == [1.0, 1.0, 1.0, 3.0, 3.0]
+    alone = rows.prepare(tokenizer, talk[4:], 512, None, crisis_weight=3.0).dataset
+    assert alone["loss_weights"][:] == [3.0]
+
+
+def test_equal_weights_are_no_column(tokenizer):
+    """Where every row weighs 1 nothing is written: without a crisis, or with the weight 1."""
+    for talk, weight in ((_graves(5), 1.0), (_graves(3), 3.0)):
+        made = rows.prepare(tokenizer, talk, 512, None, crisis_weight=weight).dataset
+        assert made.column_names == ["input_ids", "labels"]
+
+
+@pytest.fixture(scope="module")
+def packed(tokenizer):
+    """Pack fifteen dialogues, weights and domains included."""
+    return rows.prepare(
+        tokenizer, _graves(15), 400, EXPERTS, packing=True, crisis_weight=2.0
+    ).dataset
+
+
+def _conversations(packed) -> list[dict[str, list]]:
+    """Take packed rows apart again."""
+    names = [name for name in packed.column_names if name != rows.LENGTHS_COLUMN]
+    found = []
+    for row in packed:
+        start = 0
+        for length in row[rows.LENGTHS_COLUMN]:
+            found.append({name: row[name][start : start + length] for name in names})
+            start += length
+        assert start == len(row["input_ids"])
+    return found
+
+
+def test_packing_cuts_no_row(tokenizer, packed):
+    """Every conversation stands whole in one packed row, with its labels, domain and weight."""
+    plain = rows.prepare(tokenizer, _graves(15), 400, EXPERTS, crisis_weight=2.0).dataset
+    wanted = [
+        row | {name: [row[name]] * len(row["labels"]) for name in ("domain_ids", "loss_weights")}
+        for row in plain
+    ]
+    key = lambda row: row["input_ids"]  # noqa: E731
+    assert sorted(_conversations(packed), key=key) == sorted(wanted, key=key)
+
+
+def test_packed_rows_are_full_and_not_too_long(packed):
+    """No row is longer than the limit, and no two of them would fit into one."""
+    lengths = sorted(len(row) for row in packed["input_ids"])
+    assert lengths[-1] <= 400
+    assert lengths[0] + lengths[1] > 400
+    assert len(packed) < 15
+
+
+def test_packing_does_not_depend_on_the_order_of_the_file(tokenizer, packed):
+    """A shuffled file packs the same rows in the same order."""
+    made = rows.prepare(
+        tokenizer, _graves(15)[::-1], 400, EXPERTS, packing=True, crisis_weight=2.0
+    ).dataset
+    assert made[:] == packed[:]
+
+
+def test_bins_are_best_fit_longest_first():
+    """Five rows by hand: each goes where it leaves the least room; equals keep their order."""
+    assert rows._bins([2, 2, 3, 6, 7], 10) == [[4, 2], [3, 0, 1]]
+    assert rows._bins([5, 5, 5], 10) == [[0, 1], [2]]
+
+
+def test_one_row_packs(tokenizer):
+    """One conversation is one packed row."""
+    made = rows.prepare(tokenizer, dialogues(1), 512, None, packing=True).dataset
+    assert made["seq_lengths"][:] == [[len(made["input_ids"][0])]]

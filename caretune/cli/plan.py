@@ -1,0 +1,116 @@
+"""`caretune plan`: what a profile would take of a GPU that need not be here."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from ruamel.yaml import YAML
+
+from caretune import records
+from caretune.cli import layout
+from caretune.cli.params import merged
+from caretune.errors import ModelError, ParamsError
+from caretune.lineage import cost
+from caretune.params import loader
+from caretune.params.train import Train
+from caretune.records import Conversation
+
+_CHARACTERS_A_TOKEN = 4
+"""Of English; assumed, for the base's own tokenizer need not be here."""
+_WINDOW_HOURS = 12.0
+
+
+def plan(
+    profile: Annotated[Path, typer.Argument(help="Overlay, such as profiles/wayfarer-12b.yaml.")],
+    gpu: Annotated[str, typer.Option(help="a100-80gb, h100-80gb or h200-141gb.")] = "h100-80gb",
+    config: Annotated[
+        Path | None, typer.Option(help="config.json of the base; else profiles/shapes has it.")
+    ] = None,
+) -> None:
+    """Show memory, tokens, steps, time and cost of a profile on a GPU, and what else would fit.
+
+    Nothing is fetched and no weight is read: the shape of the base is enough. Where it says assumed,
+    no measurement stands behind it.
+    """
+    from transformers import AutoConfig
+
+    from caretune.model import adapter, machine
+    from caretune.training import footprint, planner
+
+    if gpu not in machine.GPUS:
+        raise ParamsError(
+            "caretune plan", [f"--gpu: expected {', '.join(machine.GPUS)}, got {gpu}"]
+        )
+    text = merged(Path("params.yaml"), loader.read_yaml(profile) or {})
+    params = loader.check(profile, YAML(typ="safe", pure=True).load(StringIO(text)))
+    p = params.train
+    shape_file = config or _shape_file(profile, params.base.source)
+    size = footprint.shape(
+        AutoConfig.from_pretrained(shape_file, local_files_only=True),
+        adapter.configure(
+            "moe_lora",
+            **p.moe_lora.model_dump(),
+            alpha_per_rank=p.alpha_per_rank,
+            dropout=p.dropout,
+            target_modules=p.target_modules,
+        ),
+    )
+    way = footprint.Way(
+        dtype=params.base.dtype,
+        attention="sdpa" if p.attention == "auto" else p.attention,
+        batch_size=p.batch_size,
+        length=p.max_length,
+        packing=p.packing,
+        gradient_checkpointing=p.gradient_checkpointing,
+        dropout=p.dropout,
+    )
+    stated = machine.GPUS[gpu]
+    device = planner.Device(
+        name=gpu,
+        memory_bytes=stated.memory_bytes,
+        peak_flops=machine.stated_flops(stated, params.base.dtype),
+        usd_per_hour=cost.price(stated.name, p.prices_usd_per_hour),
+    )
+    hours = p.window_hours or _WINDOW_HOURS
+    lengths, said = _lengths(p)
+    made = planner.plan(
+        size, way, planner.Schedule(p.steps, p.accumulation, hours), device, lengths
+    )
+    mean = made.epoch_tokens / len(lengths)
+    typer.echo(f"shape        {shape_file}\nrows         {said}")
+    typer.echo("\n".join(planner.lines(made)))
+    options = planner.recommend(size, way, device, hours, row_length=mean)
+    typer.echo(f"\nwhat fits {gpu}, and how far {hours:g} h go (packed rows, {way.attention}):")
+    typer.echo("\n".join(planner.option_lines(options)))
+
+
+def _shape_file(profile: Path, source: str) -> Path:
+    found = [
+        path
+        for path in (
+            Path(source) / "config.json",
+            profile.parent / "shapes" / f"{profile.stem}.json",
+        )
+        if path.is_file()
+    ]
+    if not found:
+        raise ModelError(
+            f"{source}: its shape is not known here; name the base's config.json by --config."
+        )
+    return found[0]
+
+
+def _lengths(p: Train) -> tuple[list[int], str]:
+    """Return the tokens of each train row, by its characters, and how that was found."""
+    file = layout.path("train", "--labelled") / "train.jsonl"
+    if not file.is_file():
+        return [p.max_length], f"none at {file}: one of {p.max_length} tokens stands for all"
+    lengths = [
+        max(1, sum(len(m.content) for m in row.messages) // _CHARACTERS_A_TOKEN)
+        for row in records.read(file, Conversation)
+    ]
+    return (
+        lengths,
+        f"{len(lengths):,} of {file}, {_CHARACTERS_A_TOKEN} characters a token (assumed)",
+    )

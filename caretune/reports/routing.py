@@ -1,0 +1,115 @@
+"""Who chooses the experts of the MoE-LoRA, how often rightly, and what one expert a request costs."""
+
+import msgspec
+
+from caretune.evaluation.result import ACCURACY_GOAL, ALL, Result, Routing
+from caretune.reports import intervals, results, style, tables
+from caretune.reports.style import Fragment
+
+_WORDS = {"pass": "Goal met", "fail": "Below the goal", "inconclusive": "Not certain"}
+_NONE = "No adapter with experts was measured in this run."
+
+
+def accuracy(found: Routing | None) -> Fragment:
+    """Draw for everybody who tells a domain the share that is right, against the goal."""
+    if found is None:
+        return style.draw("paragraph", _NONE)
+    return style.join(_against_goal(who, shares[ALL]) for who, shares in found.accuracy.items())
+
+
+def by_domain(found: Routing | None) -> Fragment:
+    """Tabulate the same by domain: a bar for each share, and a line for its interval."""
+    if found is None:
+        return style.draw("paragraph", _NONE)
+    domains = next(iter(found.accuracy.values()))
+    return tables.table(
+        ["domain", *map(style.words, found.accuracy)],
+        [
+            [style.words(name), *(_share(shares[name]) for shares in found.accuracy.values())]
+            for name in domains
+        ],
+        figures_from=1 + len(found.accuracy),
+    )
+
+
+def load(found: Routing | None) -> Fragment:
+    """Draw domains (down) by experts (across), tinted by the share of the routers' choices."""
+    if found is None:
+        return style.draw("paragraph", _NONE)
+    return tables.table(
+        ["domain", *map(style.words, found.experts)],
+        [
+            [
+                style.words(name),
+                *(
+                    style.draw("tinted", style.rate(share), "", share, _cell(name, expert))
+                    for expert, share in zip(found.experts, shares, strict=True)
+                ),
+            ]
+            for name, shares in found.load.items()
+        ],
+    )
+
+
+def ways(found: Routing | None) -> Fragment:
+    """Draw what each static way costs against the routers, and below it every way's NLL."""
+    if found is None:
+        return style.draw("paragraph", _NONE)
+    drawn = [
+        piece
+        for way, gap in found.gaps.items()
+        for piece in (
+            Fragment(f"<h3>{style.markup(way.replace(' - ', ' minus '))}</h3>"),
+            results.difference(gap),
+        )
+    ]
+    measured = tables.table(
+        ["gates", "response NLL"],
+        [
+            [style.words(way), style.interval(nll.value, nll.low, nll.high, nll.unit)]
+            for way, nll in found.nll.items()
+        ],
+    )
+    return style.join([*drawn, measured])
+
+
+def _against_goal(who: str, found: Result) -> Fragment:
+    drawing = intervals.strip(
+        found.value,
+        found.low,
+        found.high,
+        ACCURACY_GOAL,
+        better="higher",
+        unit="rate",
+        ends=(0.0, 1.0),
+    )
+    return style.draw(
+        "row",
+        tone=_tone(found),
+        name=style.title(who),
+        note="all domains",
+        drawing=drawing,
+        word=_WORDS[_tone(found)],
+        facts=[
+            style.interval(found.value, found.low, found.high, "rate"),
+            f"n = {style.count(found.n)} in {style.count(found.families)} families",
+        ],
+    )
+
+
+def _tone(result: Result) -> str:
+    if result.low is None or result.high is None:
+        return "inconclusive"
+    if result.low >= ACCURACY_GOAL:
+        return "pass"
+    return "fail" if result.high < ACCURACY_GOAL else "inconclusive"
+
+
+def _share(result: Result) -> Fragment:
+    if result.low is None:  # too few families for an interval
+        return tables.meter(result.value)
+    return tables.share(msgspec.to_builtins(result))
+
+
+def _cell(domain: str, expert: str) -> str:
+    return "pass" if domain == expert else "accent"

@@ -1,0 +1,100 @@
+"""`caretune plan`: a profile on a GPU that is not here."""
+
+import shutil
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from caretune import records
+from caretune.cli import plan
+from caretune.errors import ModelError, ParamsError
+from tests.fixtures.models import ROOT, dialogues
+
+APP = typer.Typer()
+APP.command()(plan.plan)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with the shipped params, stages, profiles and 12 labelled rows."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    records.write(tmp_path / "data/labelled/train.jsonl", dialogues(12))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def show(*arguments):
+    """Run the command and return its result."""
+    return CliRunner().invoke(APP, list(arguments))
+
+
+@pytest.mark.parametrize("gpu", ["a100-80gb", "h100-80gb", "h200-141gb"])
+def test_the_12b_profile_fits_every_gpu_and_the_window(project, gpu):
+    """8,192 packed tokens fit 80 GB with checkpointing, and its steps end inside 12 hours."""
+    result = show("profiles/wayfarer-12b.yaml", "--gpu", gpu)
+    assert result.exit_code == 0, result.output
+    assert "12,247,782,400 in the base" in result.output
+    assert f"on {gpu}: fits" in result.output
+    assert "window       ends inside 12 h" in result.output
+
+
+def test_rows_of_32k_fit_the_larger_gpu_alone(project):
+    """The table of 80 GB ends at 16,384 tokens, that of 141 GB at 32,768."""
+    last = [
+        show("profiles/wayfarer-12b.yaml", "--gpu", gpu).output.splitlines()[-1].split()[0]
+        for gpu in ("h100-80gb", "h200-141gb")
+    ]
+    assert last == ["16384", "32768"]
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-0.5b"])
+def test_the_small_profiles_are_planned(project, name):
+    """Both have a shape and a price."""
+    result = show(f"profiles/{name}.yaml")
+    assert result.exit_code == 0, result.output
+    assert "USD" in result.output
+
+
+def test_the_assumption_about_tokens_is_told(project):
+    """Rows are counted, their tokens are a guess, and it says so."""
+    assert "12 of data/labelled/train.jsonl, 4 characters a token (assumed)" in (
+        show("profiles/wayfarer-12b.yaml").output
+    )
+
+
+def test_without_rows_one_full_row_stands_for_all(project):
+    """Before the data stages ran, a plan is possible."""
+    (project / "data/labelled/train.jsonl").unlink()
+    result = show("profiles/wayfarer-12b.yaml")
+    assert "one of 8192 tokens stands for all" in result.output
+
+
+def test_an_unknown_gpu_is_refused(project):
+    """The error lists those there are."""
+    result = show("profiles/wayfarer-12b.yaml", "--gpu", "b300")
+    assert isinstance(result.exception, ParamsError)
+    assert "expected a100-80gb, h100-80gb, h200-141gb, got b300" in str(result.exception)
+
+
+def test_a_base_without_a_shape_is_refused(project):
+    """The error says how to name one."""
+    result = show("profiles/small.yaml")
+    assert isinstance(result.exception, ModelError)
+    assert "name the base's config.json by --config" in str(result.exception)
+
+
+def test_a_shape_can_be_named(project):
+    """--config takes any config.json."""
+    result = show("profiles/small.yaml", "--config", "profiles/shapes/smollm2-135m.json")
+    assert "134,515,008 in the base" in result.output
+
+
+def test_a_checkpoint_in_a_folder_brings_its_own_shape(project):
+    """A local base needs no profiles/shapes."""
+    (project / "here").mkdir()
+    shutil.copy("profiles/shapes/smollm2-135m.json", "here/config.json")
+    (project / "profiles/mine.yaml").write_text("base:\n  source: here\n")
+    assert "shape        here/config.json" in show("profiles/mine.yaml").output

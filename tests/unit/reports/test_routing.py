@@ -1,0 +1,41 @@
+"""Who chooses the experts, drawn against the goal, by domain, and by what it costs."""
+
+from caretune.reports import routing
+from tests.fixtures import reports
+
+
+def test_everybody_who_tells_a_domain_stands_against_the_goal():
+    """Met, missed, and too few families to say."""
+    drawn = routing.accuracy(reports.routing()).html
+    for word in ("Below the goal", "Goal met", "Not certain"):
+        assert drawn.count(f">{word}<") == 1
+    assert "Router tokens" in drawn
+    assert "threshold 90.0" in drawn
+
+
+def test_shares_are_tabulated_by_domain():
+    """A bar and an interval each; without an interval the bar alone."""
+    drawn = routing.by_domain(reports.routing()).html
+    assert "crisis safety" in drawn
+    assert drawn.count('class="meter"') == 6
+
+
+def test_load_is_tinted_and_the_domains_own_expert_in_its_own_colour():
+    """The diagonal is what should hold the most."""
+    drawn = routing.load(reports.routing()).html
+    assert drawn.count("var(--pass)") == 1
+    assert drawn.count("var(--accent)") == 3
+
+
+def test_what_one_expert_a_request_costs_is_drawn_against_zero():
+    """Above zero is worse, in words too."""
+    drawn = routing.ways(reports.routing()).html
+    assert "static true minus token" in drawn
+    assert ">Worse<" in drawn
+    assert "4.100" in drawn
+
+
+def test_without_an_adapter_with_experts_that_is_said():
+    """An evaluation of plain LoRAs has no such section."""
+    for draw in (routing.accuracy, routing.by_domain, routing.load, routing.ways):
+        assert "No adapter with experts" in draw(None).html

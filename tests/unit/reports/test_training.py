@@ -1,0 +1,60 @@
+"""A training is drawn as far as it was logged."""
+
+from caretune.reports import training
+
+HISTORY = {
+    "moe_lora": [{"step": 1, "gradient_norm": 0.5}, {"step": 2, "gradient_norm": 0.4}],
+    "lora": [{"step": 1, "loss": 3.0}],
+}
+
+
+def test_a_curve_shows_the_adapters_that_logged_it():
+    """One curve; the other adapter is not named."""
+    drawn = training.curve("Gradient norm", "no unit", HISTORY, "gradient_norm").html
+    assert ">MoE-LoRA<" in drawn
+    assert ">LoRA<" not in drawn
+
+
+def test_a_figure_that_nobody_logged_is_said_to_be_missing():
+    """An older history is a sentence, not an error."""
+    said = training.curve("Learning rate", "", HISTORY, "learning_rate").html
+    assert said == "<p>Learning rate: not logged in this run.</p>"
+
+
+def test_without_other_objectives_that_is_said():
+    """Weights of 0 are no fault; the score is the NLL then, and drawn already."""
+    assert "params.train.objectives" in training.objectives(HISTORY).html
+    alone = {"moe_lora": [{"step": 1, "validation_score": 4.2}]}
+    assert "params.train.objectives" in training.objectives(alone).html
+
+
+def test_every_objective_and_the_score_are_drawn():
+    """Those of training, those of validation, and what chooses the checkpoint."""
+    row = {"objective/safety": 0.6, "validation_safety_accuracy": 0.4, "validation_score": 4.2}
+    history = {"moe_lora": [{"step": 1, **row}, {"step": 2, **row}]}
+    drawn = training.objectives(history).html
+    for title in ("Validation score", "Objective / safety", "Validation safety accuracy"):
+        assert f"<b>{title}</b>" in drawn
+    bare = {"moe_lora": [{"step": 1, "objective/safety": 0.6}]}
+    assert "Validation score" not in training.objectives(bare).html
+
+
+def test_loads_stand_between_their_limits():
+    """One curve an expert, and two dashed lines."""
+    rows = [
+        {"step": n, "router/load/general": 0.1, "router/load/crisis_safety": 0.9} for n in (1, 2)
+    ]
+    drawn = training.experts(rows).html
+    assert ">crisis safety<" in drawn
+    assert drawn.count("stroke-dasharray") == 2
+    assert training.experts([{"step": 1}]).html.endswith("not logged in this run.</p>")
+
+
+def test_the_classifier_is_tabulated_by_domain():
+    """Shares with their intervals; a domain without a request is not measured, not 0."""
+    share = {"value": 0.75, "low": 0.4, "high": 0.9, "n": 8, "families": 8}
+    nothing = {"value": None, "low": None, "high": None, "n": 0, "families": 0}
+    shares = {"all": share, "crisis_safety": nothing}
+    drawn = training.classifier({"validation": {"last": shares, "first": shares}}).html
+    assert drawn.count('class="meter"') == 2
+    assert drawn.count("not measured") == 2

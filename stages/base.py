@@ -29,7 +29,7 @@ def main(
     the same bytes.
     """
     p = loader.load(params).base
-    from caretune.model import base, chat, compute, rehearsal
+    from caretune.model import base, chat, circumstances, compute, rehearsal
 
     compute.prepare(p.threads)
     begun = time.perf_counter()
@@ -38,7 +38,7 @@ def main(
         "data.train": digest.sha256_file(train),
         "base.template": digest.sha256_bytes(template.encode()),
         **resume.flat(p.model_dump(), "params.base."),
-        **compute.circumstances(p.threads, p.dtype),
+        **circumstances.fields(p.threads, p.dtype),
     }
     with resume.opened(scratch, shaping) as state:
         figures, speed = None, None

@@ -45,7 +45,7 @@ def main(
     p = loader.load(params).train
     from caretune.model import adapter as adapters
     from caretune.model import base as bases
-    from caretune.model import compute, machine
+    from caretune.model import circumstances, compute, machine
     from caretune.training import domains, sft, tracker
 
     compute.prepare(p.threads)
@@ -74,7 +74,7 @@ def main(
             for path in (*splits, *replies, suppressed)
         },
         **resume.flat(_shaping(p), "params.train."),
-        **compute.circumstances(p.threads, loaded.record.dtype, on.name, on.attention),
+        **circumstances.fields(p.threads, loaded.record.dtype, on.name, on.attention),
     }
     with (
         resume.opened(scratch, shaping) as state,

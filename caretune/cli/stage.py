@@ -29,7 +29,7 @@ from caretune.lineage.workspace import Run
 COSTS = workspace.STATE / "costs.jsonl"
 """The cost ledger, from the project's root. No dependency and no output: git and DVC pass it over."""
 _PARAMS = Path("params.yaml")
-_FULL = ("no space left on device", "os error 28")
+_FULL = ("no space left on device", "os error 28", "file write failed", "unexpected pos")
 _LOG = structlog.get_logger()
 
 
@@ -59,6 +59,9 @@ def guard(action: Callable[[], Any]) -> None:
     except CaretuneError as error:
         _refuse(str(error), error.exit_code)
     except Exception as error:
+        if getattr(error, "errno", None) in {errno.EACCES, errno.EROFS}:
+            place = getattr(error, "filename", None) or "a folder"
+            _refuse(f"{place}: may not be written. Change its rights and run again.", 2)
         if not _is_full_disk(error):
             raise
         place = getattr(error, "filename", None) or "the disk"

@@ -29,7 +29,7 @@ def test_check_counts_the_good_sections(project):
     """No fault: the number of sections, exit code 0."""
     result = CliRunner().invoke(params.app, ["check"])
     assert result.exit_code == 0
-    assert "params.yaml: 11 sections, no fault" in result.output
+    assert "params.yaml: 12 sections, no fault" in result.output
 
 
 def test_merge_writes_the_values_into_the_clone_alone(project, tmp_path):

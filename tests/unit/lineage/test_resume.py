@@ -27,7 +27,7 @@ def test_the_newest_sealed_checkpoint_is_gone_on_from(tmp_path):
     with resume.opened(tmp_path, FIELDS) as state, structlog.testing.capture_logs() as logs:
         found = state.latest()
     assert (found.step, found.fault, state.begun_at) == (4, None, 4)
-    assert [entry["event"] % entry["positional_args"] for entry in logs] == [
+    assert [entry["event"] % entry.get("positional_args", ()) for entry in logs] == [
         "resumed from step 4"
     ]
 

@@ -109,8 +109,10 @@ routing.by_domain(metrics.routing)
 # > mean over the routers. *Router majority*: conversations in which most tokens find it.
 # > *Classifier*: by all that was said up to the last client message; *first message*: by that
 # > alone. *Request*: as the service decides, where a risk that the filters find goes to the crisis
-# > expert before the classifier is asked, so that it may rightly differ from the row's domain. The
-# > dashed line is the goal, 90 %.
+# > expert before the classifier is asked, so that it may rightly differ from the row's domain.
+# > Conversations that the service answers itself, of high or imminent risk above all, are not among
+# > the requests: no model is asked about them. The dashed line is the goal, 90 %; each domain has a
+# > verdict of its own.
 
 # %% [markdown]
 # Share of the routers' choices that each expert gets, by domain:
@@ -129,7 +131,9 @@ routing.ways(metrics.routing)
 # %% [markdown]
 # > **How to read this.** A difference above zero is what is lost by one expert a request, in nats
 # > for each reply token. *Static requested* takes the expert that the service would take; *static
-# > true* the row's own domain, so the distance between the two is what wrong guesses cost.
+# > true* the row's own domain, so the distance between the two is what wrong guesses cost. All three
+# > are over the conversations that the service would ask the model about, so without those of high
+# > or imminent risk.
 
 # %% [markdown]
 # ## What the models say

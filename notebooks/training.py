@@ -176,8 +176,9 @@ tables.bars({name.rsplit("/")[-1]: share for name, share in load.items()}, "rate
 
 # %% [markdown]
 # > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near
-# > 1 is asked by everybody, and the mixture is a plain LoRA again. The dashed lines stand at 5 %
-# > and 60 %; a curve outside them sets off an alert. A row whose domain has no expert of its own
+# > 1 is asked by everybody, and the mixture is a plain LoRA again. No limit is drawn: the alert
+# > judges the mean over the last 20 logged steps against `params.train.alerts`, so that a single
+# > batch of few domains sets off none. A row whose domain has no expert of its own
 # > teaches *general*; a row without a domain teaches the router nothing.
 #
 # ## The domain classifier

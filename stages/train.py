@@ -1,5 +1,6 @@
 """Train one adapter on the base: the MoE-LoRA, or a plain LoRA of the same total rank."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 
 from caretune import process, records
 from caretune.cli import stage
+from caretune.errors import ParamsError
 from caretune.lineage import cost, digest, resume, suppression, workspace
 from caretune.lineage.suppression import Kept
 from caretune.monitoring import delivery
@@ -43,6 +45,8 @@ def main(
     prints parameters, memory, tokens, steps, time and cost as they are to be expected, and ends.
     """
     p = loader.load(params).train
+    if not dry_run:
+        stage.check_writable(out, live, timing, scratch)
     from caretune.model import adapter as adapters
     from caretune.model import base as bases
     from caretune.model import circumstances, compute, machine
@@ -67,8 +71,7 @@ def main(
     splits = [labelled / "train.jsonl", labelled / "validation.jsonl"]
     shaping = {
         "adapter": adapter,
-        "base.weights": loaded.record.weights_sha256,
-        "base.template": loaded.record.template_sha256,
+        "base": digest.sha256_folder(base),
         **{
             f"data.{path.stem}": digest.sha256_file(path)
             for path in (*splits, *replies, suppressed)
@@ -82,6 +85,10 @@ def main(
             p.tracker, adapter, state.folder.name, resume.flat(_shaping(p), ""), workspace.root()
         ) as shown,
     ):
+        # Before the training, which a domain without expert would make useless.
+        classifier = (
+            domains.fit(rows, p.moe_lora.experts, p.seed) if adapter == "moe_lora" else None
+        )
         trained = sft.train(
             adapter,
             loaded,
@@ -98,8 +105,7 @@ def main(
         )
         if not process.is_first():
             return
-        if adapter == "moe_lora":
-            classifier = domains.fit(rows, p.moe_lora.experts, p.seed)
+        if classifier:
             for folder in ("best", "last"):
                 classifier.write(out / folder)
         records.write_json(live / "history.json", trained.history)
@@ -129,12 +135,12 @@ def _kept(files: Sequence[Path], suppressed: Path) -> Iterator[LabelledMessage]:
 
 def _settings(p: Train) -> Any:
     """Return what shapes the weights, as the library takes it."""
-    from caretune.training import sft
     from caretune.training.objectives import Weights
+    from caretune.training.settings import Settings
 
-    own = {field.name for field in fields(sft.Settings)}
+    own = {field.name for field in fields(Settings)}
     chosen = p.selection
-    return sft.Settings(
+    return Settings(
         **p.model_dump(include=own - {"objectives", "patience", "selection"}),
         objectives=Weights(**p.objectives.model_dump()),
         selection={"nll": chosen.nll, "safety": chosen.safety, "coherence": chosen.coherence},
@@ -161,16 +167,20 @@ def _alerting(p: Train, adapter: str) -> Any:
 
 def _operation(p: Train, device: str, callbacks: tuple[Any, ...]) -> Any:
     """Return how to run, as the library takes it."""
-    from caretune.training import budget, sft
+    from caretune.training import budget
+    from caretune.training.settings import Operation
 
+    price = cost.price(device, p.prices_usd_per_hour)
+    if p.max_cost_usd is not None and price is None:
+        known = ", ".join(sorted(p.prices_usd_per_hour))
+        fault = f"train.prices_usd_per_hour: expected a price of {device}, got prices of {known}"
+        raise ParamsError("params.yaml", [fault])
     limits = budget.Limits(
         window_s=p.window_hours and p.window_hours * 3600,
         max_cost_usd=p.max_cost_usd,
-        usd_per_hour=cost.price(device, p.prices_usd_per_hour) or 0.0,
+        usd_per_hour=(price or 0.0) * int(os.environ.get("WORLD_SIZE", "1")),
     )
-    return sft.Operation(
-        p.checkpoint_steps, limits, **p.loader.model_dump(), callbacks=callbacks
-    )
+    return Operation(p.checkpoint_steps, limits, **p.loader.model_dump(), callbacks=callbacks)
 
 
 def _expected(

@@ -8,6 +8,7 @@ import errno
 import inspect
 import os
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,18 @@ def recorded(run: Run | None) -> Iterator[None]:
             _alert(run, code)
 
 
+def check_writable(*paths: Path) -> None:
+    """Write where a stage will write at its end, so that a long one is not refused only there.
+
+    Raises:
+        OSError: A folder may not be written; `guard` says which.
+    """
+    for path in paths:
+        folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def configure_log() -> None:
     """Log an event name plus fields to stderr: readable on a terminal, one line each elsewhere."""
     structlog.configure(
@@ -123,7 +136,8 @@ def _is_full_disk(error: Exception) -> bool:
 
 
 def _refuse(sentence: str, code: int) -> None:
-    print(f"error: {sentence}", file=sys.stderr)
+    if process.is_first():
+        print(f"error: {sentence}", file=sys.stderr)
     raise SystemExit(code)
 
 

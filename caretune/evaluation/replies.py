@@ -9,6 +9,7 @@ from caretune.evaluation.result import Item, ReplyCheck
 from caretune.lineage import digest
 from caretune.records import Conversation, Message
 from caretune.safety.chain import Chain
+from caretune.safety.decision import Decision
 from caretune.safety.taxonomy import Action, Severity, severity_rank
 
 HIGH_RISK = (Severity.HIGH, Severity.IMMINENT)
@@ -122,6 +123,11 @@ def check(chain: Chain, context: Sequence[Message], reply: str) -> ReplyCheck:
         toxic=said.toxicity.toxic,
         violation=judged.violation if judged and not judged.appropriate else None,
         appropriate=judged.appropriate if judged else None,
-        protocol=asked.action in {Action.ESCALATE, Action.BLOCK}
-        or severity_rank(asked.crisis.severity) >= severity_rank(Severity.HIGH),
+        protocol=by_protocol(asked),
     )
+
+
+def by_protocol(asked: Decision) -> bool:
+    """Tell whether the service answers a conversation itself, and its model is not asked."""
+    grave = severity_rank(asked.crisis.severity) >= severity_rank(Severity.HIGH)
+    return grave or asked.action in {Action.ESCALATE, Action.BLOCK}

@@ -74,6 +74,8 @@ class Routed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same at the first client message, where nothing else is known."""
     requested: str
     """Domain of the last request as the service decides it: a risk that filters find comes first."""
+    protocol: bool
+    """True where the service answers the last request itself: no expert is asked."""
     static_requested_nll_sum: float | None
     """Nats over the assistant tokens with the expert of `requested`; null as for `Item.nll_sum`."""
     static_true_nll_sum: float | None
@@ -113,7 +115,8 @@ class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
     experts: list[str]
     nll: dict[str, Result]
-    """Way -> response NLL of the rows with a domain: `token` (the routers), `static requested` (one
+    """Way -> response NLL of the rows that have a domain and whose last request the service would ask
+    the model about (high and imminent risks it answers itself): `token` (the routers), `static requested` (one
     expert a conversation, as the service would choose it) and `static true` (its domain's own)."""
     gaps: dict[str, Result]
     """The static ways minus `token`, paired by row; above 0 = one expert a request does worse."""
@@ -121,7 +124,8 @@ class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who tells the domain -> `all` or a domain -> share that is right, 1.0 = all: `router tokens`
     (tokens whose likeliest expert is right, mean over routers), `router majority` (rows whose most
     frequent likeliest expert is right), `classifier`, `classifier, first message` and `request`
-    (the classifier behind the filters, as the service asks it)."""
+    (the classifier behind the filters, over the rows of `nll`). Rows whose domain has no expert are
+    unscored in `all`."""
     load: dict[str, list[float]]
     """`all` or a domain -> share of the top-k choices that each expert got, in their order."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from caretune.evaluation import likelihood, metric
+from caretune.evaluation import likelihood, metric, replies
 from caretune.evaluation.bootstrap import Plan
 from caretune.evaluation.likelihood import RESPONSE_NLL
 from caretune.evaluation.metric import Columns, Definition
@@ -93,12 +93,12 @@ def routed(
         batch_size: Conversations a forward pass.
     """
     asked = [domains.requests(row.messages) for row in rows]
-    severities = [chain.scan_turns(parts[-1]).crisis.severity for parts in asked]
+    scans = [chain.scan_turns(parts[-1]) for parts in asked]
     last = [classifier.choose(parts[-1], "none") for parts in asked]
     first = [classifier.choose(parts[0], "none") for parts in asked]
     requested = [
-        classifier.choose(parts[-1], severity)
-        for parts, severity in zip(asked, severities, strict=True)
+        classifier.choose(parts[-1], scan.crisis.severity)
+        for parts, scan in zip(asked, scans, strict=True)
     ]
     table, names = classifier.header.experts, experts(model)
     own = [table.get(row.domain or "") for row in rows]
@@ -124,6 +124,7 @@ def routed(
             classified=last[place].domain,
             classified_first=first[place].domain,
             requested=requested[place].domain,
+            protocol=replies.by_protocol(scans[place]),
             static_requested_nll_sum=static[place, requested[place].expert],
             static_true_nll_sum=None if (expert := own[place]) is None else static[place, expert],
         )
@@ -140,17 +141,24 @@ def summarise(
         model: What the model is called in the results.
         names: Its experts, in the order of the items' counts.
         table: Domain -> its expert.
-        items: Of this model, each with `routed`; those without a domain of the table are left out.
+        items: Of this model. Those without `routed` or a domain of the table are counted as unscored.
+            What the service answers itself is in the routers' and the classifier's figures, and in
+            none of the ways and requests.
         plan: How intervals are made.
     """
     known = [(item, item.routed) for item in items if item.routed and item.domain in table]
+    placed = {item.id for item, _ in known}
+    unplaced = [item for item in items if item.id not in placed]
+    generated = [pair for pair in known if not pair[1].protocol]
+    nothing = [None] * len(unplaced)
     ways = {
-        _TOKEN: [item.nll_sum for item, _ in known],
-        _REQUESTED: [found.static_requested_nll_sum for _, found in known],
-        _TRUE: [found.static_true_nll_sum for _, found in known],
+        _TOKEN: [item.nll_sum for item, _ in generated] + nothing,
+        _REQUESTED: [found.static_requested_nll_sum for _, found in generated] + nothing,
+        _TRUE: [found.static_true_nll_sum for _, found in generated] + nothing,
     }
-    family = [item.family for item, _ in known]
-    tokens = [item.tokens for item, _ in known]
+    rows = [*(item for item, _ in generated), *unplaced]
+    family = [item.family for item in rows]
+    tokens = [item.tokens for item in rows]
     columns: dict[str, Columns] = {
         way: {"family": family, "nll_sum": sums, "tokens": tokens} for way, sums in ways.items()
     }
@@ -167,7 +175,8 @@ def summarise(
             for way, of in columns.items()
         },
         accuracy={
-            who: _by_domain(known, right, names, table, plan) for who, right in _RIGHT.items()
+            who: _by_domain(known, unplaced, right, names, table, plan)
+            for who, right in _RIGHT.items()
         },
         load=_load(known, len(names)),
     )
@@ -195,9 +204,12 @@ _RIGHT: dict[str, Callable[[Routed, str, int], tuple[float, float]]] = {
         float(found.classified_first == domain),
         1.0,
     ),
-    "request": lambda found, domain, _: (float(found.requested == domain), 1.0),
+    "request": lambda found, domain, _: (
+        float(not found.protocol and found.requested == domain),
+        float(not found.protocol),
+    ),
 }
-"""Who tells the domain -> how much of a row is right, of how much."""
+"""Who tells the domain -> how much of a row is right, of how much; of 0 = the row is not asked."""
 
 
 def _domains(known: _Known) -> dict[str, list[tuple[Item, Routed]]]:
@@ -210,6 +222,7 @@ def _domains(known: _Known) -> dict[str, list[tuple[Item, Routed]]]:
 
 def _by_domain(
     known: _Known,
+    unplaced: Sequence[Item],
     right: Callable[[Routed, str, int], tuple[float, float]],
     names: Sequence[str],
     table: Mapping[str, str],
@@ -217,12 +230,14 @@ def _by_domain(
 ) -> dict[str, Result]:
     found = {}
     for name, part in _domains(known).items():
-        counts = [
+        lost = unplaced if name == ALL else []
+        counts: list[tuple[float | None, float]] = [
             right(routed_, str(item.domain), names.index(table[str(item.domain)]))
             for item, routed_ in part
         ]
+        counts += [(None, 1.0)] * len(lost)
         columns: Columns = {
-            "family": [item.family for item, _ in part],
+            "family": [*(item.family for item, _ in part), *(item.family for item in lost)],
             "right": [hits for hits, _ in counts],
             "asked": [asked for _, asked in counts],
         }

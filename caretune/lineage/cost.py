@@ -5,7 +5,6 @@ mends the past too. A run without a second line was killed or is still at work; 
 known, and is counted as unknown, never as nothing.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from caretune.errors import CaretuneError, StoppedError
-from caretune.records import encode
+from caretune.lineage import journal
 
 CPU = "cpu"
 """Device of a run that used no GPU, and the key of its price."""
@@ -79,19 +78,12 @@ class Ledger(NamedTuple):
 
 
 def append(path: Path, entry: Entry) -> None:
-    """Add a line in one write, so that runs side by side never mix theirs.
-
-    A line that an earlier run left without its end is ended first.
+    """Add a line (see `journal.append`).
 
     Raises:
         OSError: The file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b", buffering=0) as file:
-        torn = file.seek(0, os.SEEK_END) > 0 and not _ends_a_line(path)
-        line = (b"\n" if torn else b"") + encode(entry) + b"\n"
-        if file.write(line) != len(line):
-            raise OSError(f"{path}: only a part of the line was written; is the disk full?")
+    journal.append(path, entry)
 
 
 def read(path: Path) -> Ledger:
@@ -195,9 +187,3 @@ def total(entries: Iterable[Entry], prices: Mapping[str, float]) -> Sum:
         stopped=outcomes.count("stopped"),
         unfinished=outcomes.count("unfinished"),
     )
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

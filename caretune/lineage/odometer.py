@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from caretune import records
-from caretune.lineage import digest, workspace
+from caretune.errors import RecordError
+from caretune.lineage import digest, journal, workspace
 
 READS = workspace.STATE / "test_reads.jsonl"
 """The ledger, from the project's root."""
+_LOG = structlog.get_logger()
 
 
 class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,20 +46,38 @@ def append(path: Path, read: Read) -> bool:
     Safe beside other processes that append.
 
     Raises:
-        RecordError: A line of the ledger is not to be read.
+        RecordError: A line of the ledger is JSON and no judgement.
+        OSError: The file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         is_new = all(earlier.key != read.key for earlier in reads(path))
         if is_new:
-            file.write(records.encode(read) + b"\n")
+            journal.append(path, read)
         return is_new
 
 
 def reads(path: Path) -> list[Read]:
-    """Return every judgement, the oldest first; none where there is no ledger."""
-    return list(records.read(path, Read)) if path.exists() else []
+    """Return every judgement, the oldest first; none where there is no ledger.
+
+    A line that is no JSON was torn by a kill, which also ended the stage that judged: it is passed
+    over, with a warning, and the stage puts its judgement down again.
+
+    Raises:
+        RecordError: A line is JSON and no judgement.
+    """
+    if not path.exists():
+        return []
+    found: list[Read] = []
+    for line, read in records.read_lenient(path, Read):
+        if isinstance(read, Read):
+            found.append(read)
+        elif read.exit == "bad_json":
+            _LOG.warning("torn_line_passed_over", file=str(path), line=line)
+        else:
+            raise RecordError(str(path), line, read.problem)
+    return found
 
 
 def count(path: Path) -> Mapping[str, int]:

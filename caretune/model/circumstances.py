@@ -1,12 +1,16 @@
 """On what, beside data and params, the bytes of a training depend: the machine and the code."""
 
 import os
+from importlib import metadata
 from typing import Any
 
 import msgspec
 import torch
 
 from caretune.lineage import fingerprint, resume
+
+_LIBRARIES = ("accelerate", "datasets", "numpy", "tokenizers", "trl")
+"""What computes too, beside those that the fingerprint of a release names."""
 
 
 def fields(threads: int, dtype: str, *device: str) -> dict[str, Any]:
@@ -19,5 +23,9 @@ def fields(threads: int, dtype: str, *device: str) -> dict[str, Any]:
     """
     here = fingerprint.machine(torch.backends.cpu.get_cpu_capability(), threads, dtype)
     code = {f"code.{name}": sha256 for name, sha256 in fingerprint.loaded_code().items()}
-    place = {"machine.device": device, "machine.processes": int(os.environ.get("WORLD_SIZE", "1"))}
-    return resume.flat(msgspec.structs.asdict(here), "machine.") | place | code
+    place = {
+        "machine.device": list(device),
+        "machine.processes": int(os.environ.get("WORLD_SIZE", "1")),
+    }
+    versions = {f"machine.{name}": metadata.version(name) for name in _LIBRARIES}
+    return resume.flat(msgspec.structs.asdict(here), "machine.") | versions | place | code

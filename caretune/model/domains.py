@@ -64,7 +64,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heads: list[str]
     """Domains, in the order of the arrays' columns."""
     experts: dict[str, str]
-    """Domain -> the expert that was trained for it."""
+    """Domain -> the expert that was trained for it; every head has one."""
     arrays: str
     """sha256 of domains.safetensors."""
     validation: Validation
@@ -142,6 +142,27 @@ def one_hot(expert: str, experts: Sequence[str]) -> list[float]:
     return [float(name == expert) for name in experts]
 
 
+def check(folder: Path, header: Header, experts: Sequence[str]) -> None:
+    """Check that a classifier can route the requests of an adapter, a risk among them.
+
+    Args:
+        folder: Where both lie, for the error.
+        header: What domains.json holds.
+        experts: Names of the adapter's experts.
+
+    Raises:
+        ModelError: It names an expert that the adapter lacks, or none for a risk.
+    """
+    remedy = "Run `dvc repro train`, or set params.service.routing to token."
+    if CRISIS not in header.experts:
+        raise ModelError(f"{folder / HEADER}: no expert for {CRISIS}. {remedy}")
+    if lacking := sorted(set(header.experts.values()) - set(experts)):
+        raise ModelError(
+            f"{folder / HEADER}: names the expert {', '.join(lacking)}, the adapter has "
+            f"{', '.join(experts) or 'none'}. {remedy}"
+        )
+
+
 def write(folder: Path, found: Heads, experts: dict[str, str], validation: Validation) -> None:
     """Write a classifier beside an adapter; equal heads give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +182,8 @@ def read(folder: Path) -> Domains:
     """Read the classifier that lies beside an adapter.
 
     Raises:
-        ModelError: There is none, or it is not of this version, or its arrays are other bytes.
+        ModelError: There is none, or it is not of this version, or its arrays are other bytes, or a
+            domain has no expert.
         FilterError: Its arrays do not fit its domains.
     """
     path = folder / HEADER
@@ -182,4 +204,6 @@ def read(folder: Path) -> Domains:
         )
     if digest.sha256_file(arrays) != header.arrays:
         raise ModelError(f"{arrays}: has other bytes than {HEADER} says. Run `dvc checkout`.")
+    if alone := [name for name in header.heads if name not in header.experts]:
+        raise ModelError(f"{path}: no expert for {', '.join(alone)}. Run `dvc repro train`.")
     return Domains(header, heads.load(arrays, tuple(header.heads), header.bits))

@@ -116,7 +116,15 @@ class MoeLoraLinear(nn.Module, BaseTunerLayer):
         Args:
             adapter: Name of the adapter.
             gates: One gate an expert, `(experts,)`.
+
+        Raises:
+            ModelError: The number of gates is not that of the adapter's experts.
         """
+        if gates.shape != (self.configs[adapter].num_experts,):
+            raise ModelError(
+                f"{tuple(gates.shape)} gates for {self.configs[adapter].num_experts} experts of "
+                f"{adapter}. Set static gates that fit this adapter."
+            )
         down, up = self.moelora_A[adapter].detach(), self.moelora_B[adapter].detach()
         return down, up * rank_gates(gates.to(up), self.configs[adapter])
 

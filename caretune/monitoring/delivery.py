@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 import msgspec
 import structlog
 
+from caretune.lineage import journal
 from caretune.records import encode
 
 WEBHOOK = "CARETUNE_ALERT_WEBHOOK"
@@ -43,13 +44,21 @@ class Alert(msgspec.Struct, frozen=True):
     time: Annotated[datetime, msgspec.Meta(tz=True)]
     runbook: str
     """Page that says what to do."""
+    detail: str = ""
+    """Which part of the subject, such as an expert; each is told apart."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same alert again."""
+        return self.rule, self.subject, self.detail
 
     @property
     def sentence(self) -> str:
         """Say it in a line, as chat programs show it."""
         at = "" if self.step is None else f" at step {self.step}"
+        detail = f", {self.detail}" if self.detail else ""
         return (
-            f"{self.rule}: {self.subject}{at}: {self.value:g} {self.unit} "
+            f"{self.rule}: {self.subject}{at}: {self.value:g} {self.unit}{detail} "
             f"(limit {self.threshold:g}). Read {self.runbook}"
         )
 
@@ -58,22 +67,22 @@ class Delivery:
     """Tells alerts, each once in a while.
 
     Args:
-        repeat: The same rule about the same subject is told again only after this.
+        repeat: The same rule about the same subject and detail is told again only after this.
         file: JSONL file that alerts are added to; None: none.
         webhook: Address that gets each alert as JSON, its fields and `text`; None: none.
     """
 
     def __init__(self, repeat: timedelta, file: Path | None, webhook: str | None) -> None:
         self._repeat, self._file, self._webhook = repeat, file, webhook
-        self._told = {(alert.rule, alert.subject): alert.time for alert in _read(file)}
+        self._told = {alert.key: alert.time for alert in _read(file)}
         self._failing: set[str] = set()
 
     def tell(self, alert: Alert) -> bool:
         """Tell an alert; return False where it was told a short while ago."""
-        key = (alert.rule, alert.subject)
-        if key in self._told and alert.time - self._told[key] < self._repeat:
+        last = self._told.get(alert.key)
+        if last is not None and alert.time - last < self._repeat:
             return False
-        self._told[key] = alert.time
+        self._told[alert.key] = alert.time
         fields = msgspec.to_builtins(alert)
         _LOG.warning("alert", **{name: fields[name] for name in fields if name != "time"})
         if self._file is not None:
@@ -123,9 +132,7 @@ def _read(file: Path | None) -> Iterator[Alert]:
 def _added(file: Path, alert: Alert) -> str | None:
     """Append an alert; return what went wrong."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab", buffering=0) as lines:
-            lines.write(encode(alert) + b"\n")
+        journal.append(file, alert)
     except OSError as error:
         return error.strerror or type(error).__name__
     return None

@@ -53,6 +53,8 @@ class Finding(NamedTuple):
     value: float
     threshold: float
     unit: str
+    detail: str = ""
+    """Which part of the subject, such as an expert."""
 
     def alert(self, subject: str, step: int | None, time: datetime) -> Alert:
         """Return the alert of this finding.
@@ -71,6 +73,7 @@ class Finding(NamedTuple):
             step=step,
             time=time,
             runbook=f"docs/runbooks/{self.rule}.md",
+            detail=self.detail,
         )
 
 
@@ -151,18 +154,15 @@ def _router(logged: Sequence[Mapping[str, float]], limits: Limits) -> Iterator[F
     if not names or len(recent) < _FEWEST:
         return
     loads = {name: fmean(row[name] for row in recent if name in row) for name in names}
-    unit = "of the choices, expert {}"
-    name = max(names, key=loads.__getitem__)
-    most = _over("router_collapse", loads[name], limits.max_expert_load, unit.format(_expert(name)))
-    yield from most
-    name = min(names, key=loads.__getitem__)
-    if not most and loads[name] < limits.min_expert_load:
-        words = unit.format(_expert(name))
-        yield Finding("router_collapse", loads[name], limits.min_expert_load, words)
-
-
-def _expert(name: str) -> str:
-    return name.removeprefix(LOAD)
+    most, least = max(names, key=loads.__getitem__), min(names, key=loads.__getitem__)
+    if loads[most] > limits.max_expert_load:
+        name, limit = most, limits.max_expert_load
+    elif loads[least] < limits.min_expert_load:
+        name, limit = least, limits.min_expert_load
+    else:
+        return
+    detail = f"expert {name.removeprefix(LOAD)}"
+    yield Finding("router_collapse", loads[name], limit, "of the choices", detail)
 
 
 def _all(logged: Sequence[Mapping[str, float]], name: str) -> list[float]:

@@ -57,7 +57,7 @@ class Objectives(Section):
     """What is learnt beside the next token of a reply; a weight of 0 switches one off."""
 
     crisis_weight: PositiveFloat
-    """Weight of a reply token in a row of a crisis, others having 1."""
+    """Weight of a reply token in a row of high or imminent severity, others having 1."""
     safety_weight: Weight
     """Of the likelihood, relative to the base, rising on appropriate replies and falling on others."""
     safety_scale: PositiveFloat
@@ -153,7 +153,7 @@ class Train(Section):
     max_length: Annotated[int, Field(ge=16)]
     """Longest row in tokens; a longer one loses its oldest turns."""
     packing: bool
-    """Join rows up to max_length, so that no token is padding; needs flash attention to keep rows apart."""
+    """Join rows up to max_length, none cut and none seeing another; with SDPA take batch_size 1."""
     warmup_steps: Count
     weight_decay: Weight
     """Of the experts' matrices; routers and vectors have none."""

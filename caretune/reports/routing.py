@@ -11,10 +11,18 @@ _NONE = "No adapter with experts was measured in this run."
 
 
 def accuracy(found: Routing | None) -> Fragment:
-    """Draw for everybody who tells a domain the share that is right, against the goal."""
+    """Draw for everybody who tells a domain each domain's share that is right, against the goal.
+
+    There is no verdict on all domains together: a large domain would hide a small one.
+    """
     if found is None:
         return style.draw("paragraph", _NONE)
-    return style.join(_against_goal(who, shares[ALL]) for who, shares in found.accuracy.items())
+    return style.join(
+        _against_goal(who, name, share)
+        for who, shares in found.accuracy.items()
+        for name, share in shares.items()
+        if name != ALL
+    )
 
 
 def by_domain(found: Routing | None) -> Fragment:
@@ -22,7 +30,7 @@ def by_domain(found: Routing | None) -> Fragment:
     if found is None:
         return style.draw("paragraph", _NONE)
     domains = next(iter(found.accuracy.values()))
-    return tables.table(
+    shares_of = tables.table(
         ["domain", *map(style.words, found.accuracy)],
         [
             [style.words(name), *(_share(shares[name]) for shares in found.accuracy.values())]
@@ -30,6 +38,8 @@ def by_domain(found: Routing | None) -> Fragment:
         ],
         figures_from=1 + len(found.accuracy),
     )
+    said = f"Unscored, since no expert was trained for their domain: {domains[ALL].unscored}."
+    return style.join([shares_of, style.draw("paragraph", said)])
 
 
 def load(found: Routing | None) -> Fragment:
@@ -73,7 +83,7 @@ def ways(found: Routing | None) -> Fragment:
     return style.join([*drawn, measured])
 
 
-def _against_goal(who: str, found: Result) -> Fragment:
+def _against_goal(who: str, domain: str, found: Result) -> Fragment:
     drawing = intervals.strip(
         found.value,
         found.low,
@@ -87,7 +97,7 @@ def _against_goal(who: str, found: Result) -> Fragment:
         "row",
         tone=_tone(found),
         name=style.title(who),
-        note="all domains",
+        note=style.words(domain),
         drawing=drawing,
         word=_WORDS[_tone(found)],
         facts=[

@@ -9,8 +9,6 @@ from caretune.reports.style import Fragment
 History = Sequence[Mapping[str, float]]
 """reports/train/NAME/history.json: one row a logged step."""
 
-LOAD_BAND = (0.05, 0.60)
-"""Least and largest share of the choices that an expert should get (params.train.alerts)."""
 _LOAD = "router/load/"
 _OBJECTIVES = "objective/"
 _SCORE = "validation_score"
@@ -49,15 +47,14 @@ def objectives(history: Mapping[str, History]) -> Fragment:
 
 
 def experts(rows: History) -> Fragment:
-    """Draw the share of the choices that each expert gets over the steps, between its limits."""
+    """Draw the share of the choices that each expert gets over the steps."""
     names = sorted({name for row in rows for name in row if name.startswith(_LOAD)})
     if not names:
         return style.draw("paragraph", "Load of the experts: not logged in this run.")
     return figures.curves(
         "Load of the experts",
-        "share of the routers' choices; dashed: too little, too much",
+        "share of the routers' choices",
         {name.removeprefix(_LOAD): figures.points(rows, name) for name in names},
-        LOAD_BAND,
     )
 
 

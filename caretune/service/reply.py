@@ -28,7 +28,9 @@ class Answer(NamedTuple):
     `source` says who wrote it: `model`, `protocol` (people are needed, nothing was generated) or
     `safe_reply` (in place of a generated reply that the filters stopped, or where an earlier reply
     in the conversation should never have gone out). `usage` are the tokens of prompt and reply.
-    `expert` is the one expert that generated, None where routers chose or nothing was generated.
+    `expert` is the one expert that generated what was sent: None where routers chose, and where
+    nothing that it generated was sent, as with every protocol reply and with every safe reply but
+    one that ends a reply of which some has left.
     """
 
     text: str
@@ -87,7 +89,7 @@ class Desk:
         generated = await self._model.run(self._generate, messages, limit, None, expert)
         said = messages[-1].content
         answer = await self._filters.run(self._judged, generated, said, asked)
-        return answer._replace(expert=expert)
+        return answer._replace(expert=expert if answer.source == "model" else None)
 
     async def stream(self, messages: Sequence[Message], max_tokens: int | None) -> Passing:
         """Judge a conversation, and return the reply as it is generated.
@@ -179,7 +181,7 @@ class Desk:
             generating.cancel()
         ending = await self._filters.run(guard.finish)
         answer = await self._filters.run(self._ended, ending, generated, asked, left)
-        yield answer._replace(expert=expert)
+        yield answer._replace(expert=expert if left or answer.source == "model" else None)
 
     def _ended(self, ending: Ending, generated: "Reply", asked: Decision, left: bool) -> Answer:
         usage = (generated.prompt_tokens, generated.tokens)

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import structlog
 
+from caretune import records
 from caretune.errors import CaretuneError
 from caretune.lineage.revocation import Watch
 from caretune.model import domains
+from caretune.model.domains import Domains
 from caretune.params import loader
 from caretune.service import engine, release
 from caretune.service.journal import Journal
@@ -50,7 +52,7 @@ def load(root: Path) -> State:
         held = release.load(folder, p.level)
         generate = engine.load(folder, p.threads)
         journal = Journal(None if p.events is None else root / p.events)
-        classifier = domains.read(folder / "adapter") if p.routing == "domain" else None
+        classifier = _classifier(folder / "adapter") if p.routing == "domain" else None
         desk = Desk(held, generate, journal, p.max_new_tokens, p.locale, classifier)
         journal.begin()
     except CaretuneError as error:
@@ -60,6 +62,14 @@ def load(root: Path) -> State:
         return _not_ready(f"a fault of the service while loading ({type(error).__name__}), logged")
     log.info("release_loaded", release=held.digest, candidate=held.candidate, notice=held.notice)
     return State(desk, None, p.max_turns, p.max_body_bytes, p.timeout_s, watch)
+
+
+def _classifier(adapter: Path) -> Domains:
+    """Read the classifier beside an adapter; each of its experts must be one of the adapter's."""
+    found = domains.read(adapter)
+    names = records.read_json(adapter / "adapter_config.json").get("expert_names") or []
+    domains.check(adapter, found.header, names)
+    return found
 
 
 def _not_ready(reason: str) -> State:

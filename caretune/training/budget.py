@@ -38,8 +38,10 @@ class Budget(TrainerCallback, ExportableState):
         self._begun: float | None = None
         self._step_begun = 0.0
         self._step_ended = 0.0
-        self._longest = 0.0
-        self._longest_pause = 0.0
+        self.longest_step = 0.0
+        """Seconds."""
+        self.longest_pause = 0.0
+        """Seconds between two steps: of a validation or a checkpoint."""
 
     @property
     def seconds(self) -> float:
@@ -47,8 +49,14 @@ class Budget(TrainerCallback, ExportableState):
         return self.seconds_before + self._elapsed()
 
     def state(self) -> dict[str, Any]:
-        """Give the time that all runs took so far."""
-        return {"attributes": {"seconds_before": self.seconds}}
+        """Give the time that all runs took so far, and what a step and a pause may take."""
+        return {
+            "attributes": {
+                "seconds_before": self.seconds,
+                "longest_step": self.longest_step,
+                "longest_pause": self.longest_pause,
+            }
+        }
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begin to count at the first step; what lies between two steps is a validation or a save."""
@@ -56,15 +64,15 @@ class Budget(TrainerCallback, ExportableState):
         if self._begun is None:
             self._begun = self._step_begun
         else:
-            self._longest_pause = max(self._longest_pause, self._step_begun - self._step_ended)
+            self.longest_pause = max(self.longest_pause, self._step_begun - self._step_ended)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop and save where the next step would end too late."""
         self._step_ended = time.monotonic()
-        self._longest = max(self._longest, self._step_ended - self._step_begun)
+        self.longest_step = max(self.longest_step, self._step_ended - self._step_begun)
         if state.global_step >= state.max_steps:
             return
-        ahead = self._longest + self._longest_pause
+        ahead = self.longest_step + self.longest_pause
         window, most = self._limits.window_s, self._limits.max_cost_usd
         if window is not None and self._elapsed() + ahead > window:
             self.reason = f"the window of {window / 3600:g} hours (params.train.window_hours)"

@@ -20,6 +20,7 @@ from transformers.trainer_callback import ExportableState
 from caretune import process, records
 from caretune.lineage.resume import Resume
 from caretune.model import adapter
+from caretune.training import probe
 from caretune.training.moe_trainer import VALIDATION_NLL, VALIDATION_SCORE, MoeTrainer
 from caretune.training.optimiser import LEFT_OUT
 
@@ -104,10 +105,15 @@ class Validations(TrainerCallback, ExportableState):
         self._out, self._patience, self._min_gain = out, patience, min_gain
 
     def state(self) -> dict[str, Any]:
-        """Give all but the settings; before the first validation there is nothing to give."""
+        """Give all but the settings; what is infinite yet is no JSON, and where it begins."""
         names = ("best_step", "best_score", "best_nll", "worse", "to_beat")
-        found = {name: getattr(self, name) for name in names} if self.best_step else {}
-        return {"attributes": found}
+        found = {name: getattr(self, name) for name in names}
+        return {"attributes": {name: value for name, value in found.items() if value < math.inf}}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether patience is at its end, so that no further step is taken."""
+        return self._patience is not None and self.worse >= self._patience
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a validation where one is due."""
@@ -128,7 +134,7 @@ class Validations(TrainerCallback, ExportableState):
             self.worse, self.to_beat = 0, score
         else:
             self.worse += 1
-        control.should_training_stop |= self._patience is not None and self.worse >= self._patience
+        control.should_training_stop |= self.is_over
 
 
 class Stopwatch(TrainerCallback, ExportableState):
@@ -172,6 +178,9 @@ class Keeper(TrainerCallback):
             folder / _PROGRESS,
             {
                 "callbacks": {type(one).__name__: one.state()["attributes"] for one in self._kept},
+                # What fits the memory of one day may not fit that of another.
+                "batch_size": args.per_device_train_batch_size,
+                "accumulation": args.gradient_accumulation_steps,
                 # TRL's means since the last log, and its count of tokens: Trainer keeps neither.
                 "means": self._trainer._metrics["train"],  # noqa: SLF001
                 "tokens": self._trainer._total_train_tokens,  # noqa: SLF001
@@ -182,6 +191,7 @@ class Keeper(TrainerCallback):
     def restore(self, folder: Path) -> None:
         """Bring callbacks, trainer and best adapter to where a checkpoint was written."""
         found = records.read_json(folder / _PROGRESS)
+        probe.share(self._trainer, found["batch_size"], found["accumulation"])
         for one in self._kept:
             for name, value in found["callbacks"][type(one).__name__].items():
                 setattr(one, name, value)

@@ -243,7 +243,8 @@ class MoeTrainer(SFTTrainer):
             f"router/load/{name}": share
             for name, share in zip(names, routed.expert_load, strict=True)
         }
-        return {name: float(value.detach()) for name, value in figures.items()}
+        values = torch.stack([value.detach() for value in figures.values()]).tolist()
+        return dict(zip(figures, values, strict=True))
 
 
 class _Weighted:

@@ -2,12 +2,15 @@
 
 import gc
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import structlog
 import torch
 from torch import nn
 
 from caretune.errors import ModelError
+
+log = structlog.get_logger()
 
 _OUT_OF_MEMORY = ("out of memory", "DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED")
 _MOMENTS_BYTES = 8
@@ -88,3 +91,45 @@ def _memory(model: nn.Module) -> str:
         return "memory"
     free, total = torch.cuda.mem_get_info(device)
     return f"{free / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB GPU memory"
+
+
+def fit_to_memory(trainer: Any) -> None:
+    """Halve the micro-batch until the longest rows fit, the rows of an optimiser step staying.
+
+    Every process takes what fits all of them.
+
+    Raises:
+        ModelError: One row alone does not fit.
+    """
+    args, model = trainer.args, trainer.accelerator.unwrap_model(trainer.model)
+    rows: Any = trainer.train_dataset
+    lengths = [len(row) for row in rows["input_ids"]]
+    longest = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+
+    def step(count: int) -> None:
+        batch = trainer.data_collator([rows[place] for place in longest[:count]])
+        inputs = trainer._prepare_inputs(batch)  # noqa: SLF001 - as Trainer's own step does
+        trainer.compute_loss(model, inputs).backward()
+
+    fitted = fit(
+        model,
+        step,
+        args.per_device_train_batch_size,
+        args.gradient_accumulation_steps,
+        longest=max(lengths),
+    )
+    sizes = trainer.accelerator.gather(torch.tensor([fitted.batch_size], device=args.device))
+    batch_size = int(sizes.min())
+    asked = args.per_device_train_batch_size * args.gradient_accumulation_steps
+    if batch_size != args.per_device_train_batch_size:
+        log.info("micro-batch made smaller", rows=batch_size, passes=asked // batch_size)
+    share(trainer, batch_size, asked // batch_size)
+    trainer._metrics["train"].clear()  # noqa: SLF001 - what the probe logged is no training
+    trainer._total_train_tokens = 0  # noqa: SLF001
+
+
+def share(trainer: Any, batch_size: int, accumulation: int) -> None:
+    """Have the rows of an optimiser step taken in so many passes of so many rows."""
+    trainer.args.per_device_train_batch_size = batch_size
+    trainer._train_batch_size = batch_size  # noqa: SLF001 - what its loader goes by
+    trainer.args.gradient_accumulation_steps = accumulation

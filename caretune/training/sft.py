@@ -1,19 +1,16 @@
 """Supervised fine-tuning of an adapter: assistant turns only, counted in optimiser steps."""
 
-import os
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
-import structlog
-import torch
 from dvclive.live import Live
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl.trainer.callbacks import RichProgressCallback
 from trl.trainer.sft_config import SFTConfig
 
@@ -27,126 +24,18 @@ from caretune.records import Conversation
 from caretune.safety.examples import LabelledMessage
 from caretune.training import objectives, probe
 from caretune.training import rows as training_rows
-from caretune.training.budget import Budget, Limits
+from caretune.training.budget import Budget
 from caretune.training.callbacks import PUBLISHED, History, Keeper, Stopwatch, Validations
 from caretune.training.collator import Collator
 from caretune.training.moe_trainer import MoeTrainer
-from caretune.training.objectives import Weights
 from caretune.training.optimiser import NonFiniteSteps
-
-log = structlog.get_logger()
+from caretune.training.outcome import Timing, Trained, Training
+from caretune.training.settings import Operation, Settings
 
 _LOGGED_ROWS = 100
 """At most about so many rows in the history of a run, whatever its length."""
 _SCHEDULES = {"constant": "constant_with_warmup", "plateau": "constant_with_warmup"}
 """Our names for transformers' own, where they differ; `plateau` is the trainer's."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an adapter is trained; every field but the adapter's own shapes its weights.
-
-    `caretune.params.train.Train` says more of each field.
-    """
-
-    learning_rate: float
-    schedule: str
-    """cosine, linear, constant or plateau, after the warm-up."""
-    steps: int
-    """Optimiser steps."""
-    warmup_steps: int
-    batch_size: int
-    """Rows a forward pass."""
-    accumulation: int
-    """Forward passes an optimiser step."""
-    max_length: int
-    """Longest row, in tokens."""
-    weight_decay: float
-    max_grad_norm: float
-    evaluations: int
-    """Validations over the run, the last after the last step."""
-    gradient_checkpointing: bool
-    seed: int
-    packing: bool = False
-    plateau_factor: float = 0.5
-    """What the schedule `plateau` multiplies the rate by."""
-    plateau_patience: int = 1
-    """Validations without a better score before that."""
-    objectives: Weights | None = None
-    """What is learnt and measured beside the next token; None: nothing."""
-    selection: Mapping[str, float] = field(default_factory=lambda: {"nll": 1.0})
-    """Weights of nll, safety and coherence in the validation score."""
-    patience: int | None = None
-    """Validations without a better score after which the training stops."""
-    min_gain: float = 0.0
-    """The least by which a score must be lower to count as better, for patience alone."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """How a training is run; nothing here shapes its weights."""
-
-    checkpoint_steps: int = 100
-    """Steps from one resume state to the next."""
-    limits: Limits = field(default_factory=Limits)
-    workers: int = 0
-    """Processes that make batches; 0 makes them in the trainer."""
-    pin_memory: bool = False
-    prefetch: int = 2
-    """Batches a worker makes ahead."""
-    callbacks: tuple[TrainerCallback, ...] = ()
-    """What else watches, such as alerts and trackers."""
-
-
-class Training(msgspec.Struct, frozen=True):
-    """What was trained: the content of training.json."""
-
-    adapter: str
-    steps: int
-    tokens: int
-    """Tokens of the trained batches, padding left out."""
-    trainable_parameters: int
-    train_rows: int
-    validation_rows: int
-    rows_cut: int
-    """Train rows that lost their oldest messages to the length limit."""
-    rows_clipped: int
-    """Train rows whose last exchange alone was too long."""
-    steps_left_out: int
-    """Steps whose gradient was no number: their batch taught nothing."""
-    best_step: int
-    best_score: float
-    """The validation score that chose it, lower is better."""
-    best_validation_nll: float
-    """Nats a reply token."""
-    base_validation_nll: float
-    """The same of the base, before the first step."""
-    base_weights_sha256: str
-    expert_names: list[str] | None
-    domain_of_expert: dict[str, str | None] | None
-    """Which domain supervised each expert; null: none did."""
-
-
-class Timing(msgspec.Struct, frozen=True):
-    """How long it took; never read by another stage."""
-
-    seconds: float
-    """The whole of training, validations included."""
-    step_seconds: float
-    """Mean of the optimiser steps."""
-    tokens_per_second: float
-    """Over the steps alone."""
-    device: str
-    """`cpu`, or the name of the GPU."""
-
-
-class Trained(NamedTuple):
-    """The outcome of a training."""
-
-    training: Training
-    history: list[dict[str, float]]
-    """One row a logged step; step 0 is the base."""
-    timing: Timing
 
 
 def train(
@@ -207,11 +96,8 @@ def train(
             tokenizer, weights, train_rows, validation_rows, replies, settings.seed
         )
     model = adapter.add(base.model, config, settings.seed)
-    begun = time.perf_counter()
-    # Of several processes each has its own; the first one's is published.
-    shown = resume.folder / ("live" if process.is_first() else f"live {os.getpid()}")
-    shutil.rmtree(shown, ignore_errors=True)
-    with Live(str(shown), save_dvc_exp=False, dvcyaml=None, report=None) as figures:
+    shown = resume.folder / "live"
+    with _figures(shown) as figures:
         run = _Run(settings, operation, resume, figures)
         trainer = MoeTrainer(
             model=model,
@@ -234,8 +120,6 @@ def train(
         trainer.remove_callback(PrinterCallback)
         if sys.stdout.isatty() and process.is_first():
             trainer.add_callback(RichProgressCallback())
-        if base.model.device.type != "cpu":
-            fit_to_memory(trainer)
         run.go(trainer)
     validations, history = run.validations, run.history
     if validations.best_step == 0:
@@ -270,7 +154,7 @@ def train(
         else {name: name if name in domains else None for name in experts},
     )
     timing = Timing(
-        seconds=time.perf_counter() - begun,
+        seconds=run.budget.seconds,
         step_seconds=run.watch.seconds / training.steps,
         tokens_per_second=tokens / run.watch.seconds,
         device=device,
@@ -314,11 +198,18 @@ class _Run:
         if found is None:
             if process.is_first():
                 shutil.rmtree(self.published, ignore_errors=True)
+            if trainer.args.device.type != "cpu":
+                probe.fit_to_memory(trainer)
+            begun = time.monotonic()
             trainer.evaluate()
+            self.budget.longest_pause = time.monotonic() - begun
             trainer.train()
         else:
             keeper.restore(found.folder)
+            if self.validations.is_over:
+                trainer.args.max_steps = found.step
             trainer.train(resume_from_checkpoint=str(found.folder))
+        trainer.accelerator.wait_for_everyone()
         if self.budget.reason:
             raise StoppedError(
                 f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps} by "
@@ -326,46 +217,20 @@ class _Run:
             )
 
 
-def fit_to_memory(trainer: MoeTrainer) -> None:
-    """Halve the micro-batch until the longest rows fit, the rows of an optimiser step staying.
-
-    Every process takes what fits all of them.
-
-    Raises:
-        ModelError: One row alone does not fit.
-    """
-    args, model = trainer.args, trainer.accelerator.unwrap_model(trainer.model)
-    rows: Any = trainer.train_dataset
-    lengths = [len(row) for row in rows["input_ids"]]
-    longest = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-
-    def step(count: int) -> None:
-        batch = trainer.data_collator([rows[place] for place in longest[:count]])
-        inputs = trainer._prepare_inputs(batch)  # noqa: SLF001 - as Trainer's own step does
-        trainer.compute_loss(model, inputs).backward()
-
-    fitted = probe.fit(
-        model,
-        step,
-        args.per_device_train_batch_size,
-        args.gradient_accumulation_steps,
-        longest=max(lengths),
-    )
-    sizes = trainer.accelerator.gather(torch.tensor([fitted.batch_size], device=args.device))
-    batch_size = int(sizes.min())
-    asked = args.per_device_train_batch_size * args.gradient_accumulation_steps
-    if batch_size != args.per_device_train_batch_size:
-        log.info("micro-batch made smaller", rows=batch_size, passes=asked // batch_size)
-    args.per_device_train_batch_size = trainer._train_batch_size = batch_size  # noqa: SLF001
-    args.gradient_accumulation_steps = asked // batch_size
-    trainer._metrics["train"].clear()  # noqa: SLF001 - what the probe logged is no training
-    trainer._total_train_tokens = 0  # noqa: SLF001
-
-
 def _plateau(settings: Settings) -> dict[str, Any] | None:
     if settings.schedule != "plateau":
         return None
     return {"factor": settings.plateau_factor, "patience": settings.plateau_patience}
+
+
+@contextmanager
+def _figures(folder: Path) -> Iterator[Live]:
+    """Begin dvclive's figures anew; of several processes the first one's count."""
+    with tempfile.TemporaryDirectory() as other:
+        place = folder if process.is_first() else Path(other)
+        shutil.rmtree(place, ignore_errors=True)
+        with Live(str(place), save_dvc_exp=False, dvcyaml=None, report=None) as figures:
+            yield figures
 
 
 def _publish(made: Path, out: Path) -> None:
@@ -384,7 +249,7 @@ def _arguments(
 ) -> SFTConfig:
     """Return TRL's arguments: rows come ready made, figures are ours to write."""
     operation = operation or Operation()
-    return SFTConfig(
+    arguments = SFTConfig(
         output_dir=folder,
         max_steps=settings.steps,
         per_device_train_batch_size=settings.batch_size,
@@ -417,3 +282,6 @@ def _arguments(
         # Experts are stacked: every parameter has a gradient in every pass.
         ddp_find_unused_parameters=False,
     )
+    # Threads over several GPUs would share the routers' gates; `torchrun` takes a process for each.
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001
+    return arguments

@@ -35,6 +35,7 @@ from caretune.training import sft
 from caretune.training.collator import Collator
 from caretune.training.objectives import Weights, prepare
 from caretune.training.order import Order
+from caretune.training.settings import Settings
 
 CONTINUED = "base_continued"
 KINDS = ("moe_lora", "lora", "lora_active", CONTINUED)
@@ -84,8 +85,8 @@ def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tupl
         for path in sorted((project / "data/raw").glob("messages_therapeutic*.jsonl"))
         for row in records.read(path, LabelledMessage)
     ]
-    own = {field.name for field in fields(sft.Settings)}
-    how = sft.Settings(
+    own = {field.name for field in fields(Settings)}
+    how = Settings(
         **p.model_dump(include=own - {"objectives", "selection"}) | {"seed": seed},
         objectives=Weights(**p.objectives.model_dump()),
     )
@@ -124,7 +125,7 @@ def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tupl
     }  # fmt: skip
 
 
-def continued(loaded: Any, rows: Any, held_out: Any, how: sft.Settings) -> tuple[Any, Any, Any]:
+def continued(loaded: Any, rows: Any, held_out: Any, how: Settings) -> tuple[Any, Any, Any]:
     """Train all weights of the base on the same rows in the same order, for as many tokens."""
     made = training_rows.prepare(loaded.tokenizer, rows, how.max_length, None).dataset
     lengths = [len(row) for row in made["input_ids"]]

@@ -10,7 +10,7 @@ from caretune.errors import StoppedError
 from caretune.lineage import digest, resume
 from caretune.model import base, rehearsal
 from caretune.training.budget import Limits
-from caretune.training.sft import Operation
+from caretune.training.settings import Operation
 from tests.fixtures.models import dialogues, lora, moe_lora, train
 
 STEPS = {"steps": 13, "evaluations": 4, "warmup_steps": 2}
@@ -80,6 +80,18 @@ def test_killed_after_the_last_step(tiny_base, tmp_path, monkeypatch):
         _train(tmp_path / "parts", lora(), tiny_base)
     monkeypatch.undo()
     assert _train(tmp_path / "parts", lora(), tiny_base) == whole
+
+
+def test_early_stopping_is_remembered(tiny_base, tmp_path, monkeypatch):
+    """Killed after patience had ended the training, it is not taken up again."""
+    how = {"patience": 1, "min_gain": 10.0, "schedule": "constant"}
+    whole = _train(tmp_path / "whole", lora(), tiny_base, **how)
+    assert whole[3].steps < 13
+    monkeypatch.setattr("caretune.training.sft._publish", _raise)
+    with pytest.raises(KeyboardInterrupt):
+        _train(tmp_path / "parts", lora(), tiny_base, Operation(1), **how)
+    monkeypatch.undo()
+    assert _train(tmp_path / "parts", lora(), tiny_base, Operation(1), **how) == whole
 
 
 def _raise(*_):

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from caretune.lineage import digest
 from caretune.model import adapter, base, chat
-from caretune.training import sft
+from caretune.training.settings import Operation
 from tests.fixtures import steps
 from tests.fixtures.models import dialogues, lora, moe_lora, train
 
@@ -137,7 +137,7 @@ def test_workers_change_no_byte(tiny_base, tmp_path):
     runs = []
     for workers in (0, 2):
         out = tmp_path / str(workers)
-        how = sft.Operation(workers=workers)
+        how = Operation(workers=workers)
         train("a", moe_lora(), tiny_base, out / "adapter", live=out / "live", operation=how)
         runs.append([digest.folder_files(out / part) for part in ("adapter", "live")])
     assert runs[0] == runs[1]

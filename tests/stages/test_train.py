@@ -1,14 +1,18 @@
 """The train stage trains either adapter on the base, and writes what the map promises."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import structlog.testing
 
 from caretune import records
-from caretune.errors import ParamsError
-from caretune.model import adapter, base
+from caretune.errors import ParamsError, StoppedError
+from caretune.lineage import fingerprint, resume
+from caretune.model import adapter, base, circumstances
 from stages import train as stage
 from tests.fixtures.models import ROOT, dialogues
 
@@ -64,6 +68,76 @@ def test_plain_lora_has_the_total_rank(tmp_path, write_params, tiny_base):
     folder = _run("lora", tmp_path, write_params({"train": SMALL}), tiny_base)
     config = records.read_json(folder / "adapter" / "best" / "adapter_config.json")
     assert config["r"] == (5 + 1) * 8
+
+
+STOPPED = SMALL | {"steps": 8, "window_hours": 1e-9, "checkpoint_steps": 1}
+
+
+def _stop(folder: Path, params: Path, base_folder: Path) -> list[str]:
+    """Run until the window stops it after a step; return what the log says differs, sorted."""
+    with structlog.testing.capture_logs() as logs, pytest.raises(StoppedError):
+        _run("lora", folder, params, base_folder)
+    return [name for entry in logs for name in entry.get("differs", ())]
+
+
+def _swap_tokens(base_folder: Path) -> None:
+    path = base_folder / "tokenizer.json"
+    tokens = records.read_json(path)
+    words = tokens["model"]["vocab"]
+    first, second = sorted(words, key=words.__getitem__)[-2:]
+    words[first], words[second] = words[second], words[first]
+    records.write_json(path, tokens)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param("nothing", None, id="nothing"),
+        pytest.param("params", "params.train.learning_rate", id="a param"),
+        pytest.param("operation", None, id="how it is run"),
+        pytest.param("tokenizer", "base", id="the tokenizer"),
+        pytest.param("processes", "machine.processes", id="processes"),
+        pytest.param("code", "code.caretune.training.order", id="code"),
+    ],
+)
+def test_state_is_of_exactly_this_training(
+    change, field, tmp_path, write_params, tiny_base, monkeypatch
+):
+    """What shapes the weights begins anew and is named, alone; what does not goes on."""
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    assert _stop(tmp_path, write_params({"train": STOPPED}), folder) == []
+    changed = dict(STOPPED)
+    if change == "params":
+        changed["learning_rate"] = 1e-4
+    elif change == "operation":
+        changed |= {"checkpoint_steps": 2, "max_cost_usd": 100.0}
+    elif change == "tokenizer":
+        _swap_tokens(folder)
+    elif change == "processes":
+        monkeypatch.setattr(circumstances, "os", SimpleNamespace(environ={"WORLD_SIZE": "2"}))
+    elif change == "code":
+        code = fingerprint.loaded_code()
+        monkeypatch.setattr(
+            circumstances.fingerprint,
+            "loaded_code",
+            lambda: code | {"caretune.training.order": "another"},
+        )
+    found = _stop(tmp_path, write_params({"train": changed}), folder)
+    assert found == ([field] if field else [])
+    states = resume.states(tmp_path / "resume")
+    assert sorted(len(state.checkpoints) for state in states) == ([1, 1] if field else [2])
+
+
+def test_a_budget_without_a_price_is_refused(tmp_path, write_params, tiny_base):
+    """A limit that could never be reached would be a false one."""
+    params = write_params(
+        {"train": SMALL | {"max_cost_usd": 1.0, "prices_usd_per_hour": {"H100": 3.0}}}
+    )
+    text = params.read_text().replace("    cpu: 0.1\n", "").replace("cpu: 0.10, ", "")
+    params.write_text(text)
+    with pytest.raises(ParamsError, match=r"train\.prices_usd_per_hour: expected a price of cpu"):
+        _run("lora", tmp_path, params, tiny_base)
 
 
 def test_wrong_params_stop_it(tmp_path, write_params, tiny_base):

@@ -10,6 +10,7 @@ from caretune.evaluation import likelihood, routing, suite
 from caretune.evaluation.bootstrap import Plan
 from caretune.evaluation.result import Item, Routed
 from caretune.model import adapter, base, chat, domains
+from caretune.records import Message
 from caretune.safety.chain import Chain
 from caretune.training import domains as fitting
 from tests.fixtures.models import EXPERTS, dialogues
@@ -125,6 +126,7 @@ def _item(number, domain, family=None, **told):
         "classified": domain,
         "classified_first": "grief",
         "requested": "crisis_safety",
+        "protocol": False,
         "static_requested_nll_sum": 10.0,
         "static_true_nll_sum": 9.0,
     }
@@ -197,11 +199,39 @@ def test_load_is_a_share_of_the_choices(summary):
     assert set(summary.load) == {"all", "crisis_safety", "grief"}
 
 
-def test_rows_of_no_known_domain_are_left_out():
-    """A domain that no expert was trained for cannot be told rightly."""
-    items = [*ITEMS, _item(20, "unheard of"), msgspec.structs.replace(ITEMS[0], routed=None)]
+def test_rows_of_no_known_domain_are_unscored():
+    """A domain that no expert was trained for cannot be told rightly, and is counted as such."""
+    lost = msgspec.structs.replace(_item(21, "grief"), routed=None)
+    items = [*ITEMS, _item(20, "unheard of"), lost]
     found = routing.summarise("moe_lora", EXPERTS, TABLE, items, PLAN)
-    assert found.nll["token"].n == 20
+    shares = [shares["all"] for shares in found.accuracy.values()]
+    for one in (*found.nll.values(), *found.gaps.values(), *shares):
+        assert (one.n, one.unscored) == (20, 2)
+    assert set(found.accuracy["request"]) == {"all", "crisis_safety", "grief"}
+    assert found.accuracy["request"]["grief"].unscored == 0
+
+
+def test_what_the_service_answers_itself_is_no_request_but_routed_all_the_same():
+    """Nobody asks the model there, so no figure of a request may rest on it."""
+    items = [_item(n, "crisis_safety", protocol=True) for n in range(4)] + ITEMS[4:]
+    found = routing.summarise("moe_lora", EXPERTS, TABLE, items, PLAN)
+    asked = [*found.nll.values(), *found.gaps.values(), found.accuracy["request"]["all"]]
+    assert {(one.n, one.unscored) for one in asked} == {(16, 0)}
+    assert found.accuracy["request"]["crisis_safety"].n == 4
+    for who in ("router tokens", "router majority", "classifier", "classifier, first message"):
+        assert found.accuracy[who]["all"].n == 20
+
+
+def test_a_grave_request_is_marked_as_the_services_own(tuned, classifier, bundle_folder):
+    """The filters' word on the last request, and not the row's label."""
+    said = "I have the pills here and I am going to kill myself tonight."
+    grave = [Message("user", said), Message("assistant", "I am here.")]
+    rows = [msgspec.structs.replace(ROWS[0], messages=grave), ROWS[1]]
+    watch = routing.RouterWatch(tuned.model)
+    likelihood.score(tuned.model, tuned.tokenizer, [row.messages for row in rows], 2, watch=watch)
+    chain = Chain.load(bundle_folder)
+    given = (tuned.model, tuned.tokenizer, chain, classifier, rows, watch.counts, 2)
+    assert [found.protocol for found in routing.routed(*given)] == [True, False]
 
 
 def test_a_row_without_a_score_is_unscored_in_its_way_alone():

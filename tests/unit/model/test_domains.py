@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -60,7 +61,8 @@ def test_a_risk_decides_before_the_classifier(folder, severity):
 def test_without_a_crisis_domain_the_classifier_decides(folder):
     """Data without such rows has no expert for it."""
     header = records.read_json(folder / domains.HEADER)
-    header["experts"] = {"psychology_knowledge": "general"}
+    header["heads"][0] = "grief"
+    header["experts"] = {"grief": "general", "psychology_knowledge": "general"}
     records.write_json(folder / domains.HEADER, header)
     assert domains.read(folder).choose(NOTES, "imminent").by == "classifier"
 
@@ -109,6 +111,12 @@ def _other_format(folder):
     records.write_json(folder / domains.HEADER, header | {"format": 9})
 
 
+def _no_expert(folder):
+    header = records.read_json(folder / domains.HEADER)
+    del header["experts"]["crisis_safety"]
+    records.write_json(folder / domains.HEADER, header)
+
+
 def _no_arrays(folder):
     (folder / "domains.safetensors").unlink()
 
@@ -124,6 +132,7 @@ def _other_arrays(folder):
         (_other_schema, r"missing required field .* Run `dvc repro train`"),
         (_other_format, "format 9, this caretune reads 1"),
         (_no_arrays, "reads 1 with domains.safetensors beside it"),
+        (_no_expert, r"domains\.json: no expert for crisis_safety\. Run `dvc repro train`"),
         (_other_arrays, r"domains\.safetensors: has other bytes than domains\.json says"),
     ],
 )
@@ -132,6 +141,26 @@ def test_a_classifier_that_is_not_whole_is_refused(folder, fault, said):
     fault(folder)
     with pytest.raises(ModelError, match=said):
         domains.read(folder)
+
+
+def test_a_classifier_of_this_adapter_is_taken(folder):
+    """Each of its experts is one of the adapter's, and a risk has one."""
+    domains.check(folder, domains.read(folder).header, ["general", "crisis_safety", "grief"])
+
+
+@pytest.mark.parametrize(
+    ("experts", "adapter", "said"),
+    [
+        (EXPERTS, ["crisis_safety"], "names the expert general, the adapter has crisis_safety"),
+        (EXPERTS, [], "names the expert crisis_safety, general, the adapter has none"),
+        ({"psychology_knowledge": "general"}, ["general"], "no expert for crisis_safety"),
+    ],
+)
+def test_a_classifier_of_another_adapter_is_refused(folder, experts, adapter, said):
+    """Said before the first request, with what to do."""
+    header = msgspec.structs.replace(domains.read(folder).header, experts=experts)
+    with pytest.raises(ModelError, match=rf"domains\.json: {said}\. .*service\.routing to token"):
+        domains.check(folder, header, adapter)
 
 
 def test_it_needs_no_model_library():

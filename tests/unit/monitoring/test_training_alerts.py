@@ -62,7 +62,7 @@ CROSSED = [
     ),
     pytest.param(
         figures(loads(5, a=0.04, b=0.56, c=0.4)),
-        Finding("router_collapse", 0.04, 0.05, "of the choices, expert a"),
+        Finding("router_collapse", 0.04, 0.05, "of the choices", "expert a"),
         id="router_collapse",
     ),
     pytest.param(

@@ -1,16 +1,30 @@
 """Who chooses the experts, drawn against the goal, by domain, and by what it costs."""
 
+import msgspec
+
 from caretune.reports import routing
 from tests.fixtures import reports
 
 
 def test_everybody_who_tells_a_domain_stands_against_the_goal():
-    """Met, missed, and too few families to say."""
+    """Met, missed, and too few families to say: by domain, and never of all together."""
     drawn = routing.accuracy(reports.routing()).html
     for word in ("Below the goal", "Goal met", "Not certain"):
         assert drawn.count(f">{word}<") == 1
     assert "Router tokens" in drawn
     assert "threshold 90.0" in drawn
+    assert "all domains" not in drawn
+
+
+def test_a_domain_below_the_goal_is_not_hidden_by_the_others():
+    """All together meet the goal, the small domain misses it: the verdict is the domain's."""
+    found = reports.routing()
+    met = found.accuracy["classifier"]["all"]
+    missed = msgspec.structs.replace(met, value=0.4, low=0.3, high=0.5)
+    shares = {"all": met, "crisis_safety": missed, "bias_awareness": met}
+    found = reports.routing(accuracy={"request": shares})
+    drawn = routing.accuracy(found).html
+    assert (drawn.count(">Below the goal<"), drawn.count(">Goal met<")) == (1, 1)
 
 
 def test_shares_are_tabulated_by_domain():
@@ -18,6 +32,7 @@ def test_shares_are_tabulated_by_domain():
     drawn = routing.by_domain(reports.routing()).html
     assert "crisis safety" in drawn
     assert drawn.count('class="meter"') == 6
+    assert "no expert was trained for their domain: 0." in drawn
 
 
 def test_load_is_tinted_and_the_domains_own_expert_in_its_own_colour():

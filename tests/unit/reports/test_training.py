@@ -39,14 +39,14 @@ def test_every_objective_and_the_score_are_drawn():
     assert "Validation score" not in training.objectives(bare).html
 
 
-def test_loads_stand_between_their_limits():
-    """One curve an expert, and two dashed lines."""
+def test_loads_are_drawn_without_a_line_that_could_be_taken_for_the_alerts():
+    """One curve an expert; the alert's limits are of a mean, and stand in params alone."""
     rows = [
         {"step": n, "router/load/general": 0.1, "router/load/crisis_safety": 0.9} for n in (1, 2)
     ]
     drawn = training.experts(rows).html
     assert ">crisis safety<" in drawn
-    assert drawn.count("stroke-dasharray") == 2
+    assert "stroke-dasharray" not in drawn
     assert training.experts([{"step": 1}]).html.endswith("not logged in this run.</p>")
 
 

@@ -227,6 +227,33 @@ def test_a_protocol_reply_has_no_expert():
     assert (answer.source, answer.expert) == ("protocol", None)
 
 
+def test_a_reply_that_was_replaced_has_no_expert():
+    """Nothing that it generated was sent, plain or streamed."""
+    asked = [Message("user", "so replace it")]
+
+    async def main():
+        desk = stand_in.desk(classifier=StandInDomains())
+        passing = await desk.stream(asked, None)
+        return await desk.answer(asked, None), [item async for item in passing][-1]
+
+    for answer in asyncio.run(main()):
+        assert (answer.source, answer.expert) == ("safe_reply", None)
+
+
+def test_a_reply_of_which_some_has_left_names_its_expert():
+    """What was sent before the filters stopped it is the expert's."""
+
+    async def main():
+        model = stand_in.StandInModel(word_takes_s=0.001)
+        desk = stand_in.desk(model, classifier=StandInDomains())
+        said = f"{_PASSES} Now block this. {_PASSES} bias"
+        return [item async for item in await desk.stream([Message("user", said)], None)]
+
+    *pieces, answer = asyncio.run(main())
+    assert pieces
+    assert (answer.source, answer.expert) == ("safe_reply", "bias")
+
+
 def test_without_a_classifier_the_routers_choose():
     """The model is given no expert."""
     model = stand_in.StandInModel()

@@ -4,10 +4,14 @@ import asyncio
 
 import pytest
 
+from caretune.model import domains
 from caretune.params import loader
 from caretune.records import Message
 from caretune.service import engine, state
+from caretune.training import domains as fitting
+from tests.fixtures.models import EXPERTS, dialogues
 from tests.fixtures.moe_lora import PEFT_WARNS
+from tests.service.conftest import assembled
 
 
 @PEFT_WARNS
@@ -56,14 +60,45 @@ def test_a_fault_of_ours_leaves_a_reason_too(project, monkeypatch):
     assert found.reason == "a fault of the service while loading (ZeroDivisionError), logged"
 
 
-def test_routing_by_domain_needs_a_classifier_in_the_release(own_project, monkeypatch):
-    """Said at the start, not at the first request."""
+@pytest.fixture
+def by_domain(own_project, monkeypatch):
+    """A project that routes by domain; no model is loaded."""
     monkeypatch.setattr(engine, "load", lambda *_: None)
-    path = own_project / "params.yaml"
-    params = loader.load(path)
+    params = loader.load(own_project / "params.yaml")
     service = params.service.model_copy(update={"routing": "domain"})
     found = params.model_copy(update={"service": service})
     monkeypatch.setattr(state.loader, "load", lambda _: found)
-    reason = state.load(own_project).reason
+    return own_project
+
+
+def _with_classifier(project, experts):
+    """Release a classifier of the tiny dialogues beside the adapter, for these experts."""
+    fitted = fitting.fit(dialogues(12), experts, 11)
+    assembled(project, lambda filters: fitted.write(filters.parent / "adapter"))
+
+
+def test_routing_by_domain_needs_a_classifier_in_the_release(by_domain):
+    """Said at the start, not at the first request."""
+    reason = state.load(by_domain).reason
     assert "adapter/domains.json: no domain classifier beside this adapter" in reason
     assert "params.service.routing to token" in reason
+
+
+def test_a_classifier_of_the_adapters_experts_routes(by_domain):
+    """The release is ready."""
+    _with_classifier(by_domain, EXPERTS)
+    assert state.load(by_domain).reason is None
+
+
+def test_a_classifier_of_other_experts_leaves_a_reason(by_domain):
+    """One sentence at the start, not a fault at the first request of that domain."""
+    _with_classifier(by_domain, ["crisis_safety", "general"])
+    assembled(by_domain, _rename_general)
+    found = state.load(by_domain)
+    assert found.desk is None
+    assert "domains.json: names the expert unheard_of, the adapter has " in found.reason
+
+
+def _rename_general(filters):
+    path = filters.parent / "adapter" / domains.HEADER
+    path.write_text(path.read_text().replace('"general"', '"unheard_of"'))

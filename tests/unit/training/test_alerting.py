@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from caretune.monitoring import training_alerts
 from caretune.monitoring.delivery import Delivery
 from caretune.monitoring.training_alerts import Limits
-from caretune.training import alerting, optimiser, sft
+from caretune.training import alerting, optimiser
 from caretune.training.alerting import Alerting
+from caretune.training.settings import Operation
 from tests.fixtures.models import moe_lora, train
 
 LIMITS = Limits(2.0, 0.1, 0.05, 0.6, 5.0, 1.0, 0, 0.05)
@@ -76,7 +77,7 @@ def test_a_watched_training_is_the_same_training(tiny_base, tmp_path):
     weights = []
     for name, callbacks in (("plain", ()), ("watched", (watched,))):
         folder = tmp_path / name
-        operation = sft.Operation(callbacks=callbacks)
+        operation = Operation(callbacks=callbacks)
         train("a", moe_lora(), tiny_base, folder / "out", live=folder / "live", operation=operation)
         weights.append(load_file(folder / "out/last/adapter_model.safetensors"))
     assert weights[0].keys() == weights[1].keys()

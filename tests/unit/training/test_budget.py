@@ -54,13 +54,27 @@ def test_a_step_that_would_end_too_late_is_not_begun(clock):
     assert step == 4
 
 
+def test_a_pause_that_is_known_counts_from_the_first_step(clock):
+    """The validation before the first step, and pauses of an earlier run, stand for the next."""
+    watched = Budget(Limits(window_s=10.0))
+    watched.longest_pause = 7.0
+    control = SimpleNamespace(should_save=False, should_training_stop=False)
+    for step in (1, 2, 3):
+        watched.on_step_begin(None, None, control)
+        clock.now += 1.0
+        watched.on_step_end(None, SimpleNamespace(global_step=step, max_steps=9), control)
+        assert control.should_training_stop is (step == 3)
+
+
 def test_budget_counts_all_runs(clock):
     """An hour costs 36 dollars: ten cents are ten seconds, of which four were spent before."""
     limits = Limits(max_cost_usd=0.1000001, usd_per_hour=36.0)
     watched, step = _run(limits, clock, before=4.0)
     assert (step, watched.seconds) == (6, 10.0)
     assert "max_cost_usd" in watched.reason
-    assert watched.state() == {"attributes": {"seconds_before": 10.0}}
+    assert watched.state() == {
+        "attributes": {"seconds_before": 10.0, "longest_step": 1.0, "longest_pause": 0.0}
+    }
 
 
 def test_window_counts_this_run_alone(clock):

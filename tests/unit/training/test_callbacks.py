@@ -152,7 +152,7 @@ def test_patience_ends_a_training(patience, min_gain, stopped, tmp_path, saved):
 def test_patience_is_remembered(tmp_path, saved):
     """What a resumed training gets back holds the best and the count."""
     validations = callbacks.Validations(5, 5, tmp_path, 3)
-    assert validations.state() == {"attributes": {}}
+    assert validations.state() == {"attributes": {"best_step": 0, "worse": 0}}
     _validate(validations, [9.0, 3.0, 3.5])
     assert validations.state()["attributes"] == {
         "best_step": 1,

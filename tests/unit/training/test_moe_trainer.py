@@ -18,6 +18,7 @@ from caretune.moe_lora.losses import UNSUPERVISED
 from caretune.records import Conversation, Crisis, Gold
 from caretune.training import objectives, optimiser, rows, sft
 from caretune.training.moe_trainer import MoeTrainer
+from caretune.training.settings import Operation, Settings
 from tests.fixtures.models import EXPERTS, ROOT, dialogues, lora, moe_lora
 from tests.unit.training.test_objectives import BOTH, OFF, replies, talks
 
@@ -51,8 +52,8 @@ def _trainer(
         "seed": 1,
     }
     words = loaded.tokenizer
-    settings = sft.Settings(**(values | changed))
-    arguments = sft._arguments(settings, "float32", str(scratch), sft.Operation())
+    settings = Settings(**(values | changed))
+    arguments = sft._arguments(settings, "float32", str(scratch), Operation())
     arguments.save_strategy = "no"
     return MoeTrainer(
         model=adapter.add(loaded.model, config, 1),

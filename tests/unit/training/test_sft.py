@@ -9,12 +9,13 @@ from transformers import DataCollatorForSeq2Seq
 from caretune import records
 from caretune.errors import ModelError
 from caretune.model import adapter, base
-from caretune.training import rows, sft
+from caretune.training import rows
+from caretune.training.outcome import Trained
 from tests.fixtures.models import EXPERTS, dialogues, lora, moe_lora, train
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[sft.Trained, Path]:
+def trained(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
     """Train a MoE-LoRA for 4 steps."""
     out = tmp_path_factory.mktemp("trained")
     found = train("moe_lora", moe_lora(), tiny_base, out / "adapter", live=out / "live")

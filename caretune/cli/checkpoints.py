@@ -39,15 +39,13 @@ def show() -> None:
     """List the checkpoints of unended trainings; every byte is read and compared with its seal."""
     table = Table("training", "state", "step", "MB", "bytes as sealed")
     for kept in _all():
-        size = sum(
-            file.stat().st_size for file in kept.checkpoint.folder.rglob("*") if file.is_file()
-        )
+        size = _bytes(kept.checkpoint.folder)
         table.add_row(
             kept.training,
             kept.state.folder.name,
             str(kept.checkpoint.step),
             f"{size / 1e6:.1f}",
-            kept.checkpoint.fault or "yes",
+            "being written" if kept.checkpoint.is_being_written else kept.checkpoint.fault or "yes",
         )
     if table.row_count:
         Console().print(table)
@@ -57,8 +55,11 @@ def show() -> None:
 
 @app.command()
 def verify() -> None:
-    """Check every checkpoint against its seal; exit code 1 where a byte differs."""
-    kept = list(_all())
+    """Check every checkpoint against its seal; exit code 1 where a byte differs.
+
+    One that a training at work has not sealed yet is left out.
+    """
+    kept = [one for one in _all() if not one.checkpoint.is_being_written]
     faults = [one for one in kept if one.checkpoint.fault]
     for one in faults:
         typer.echo(f"{one.checkpoint.folder}: {one.checkpoint.fault}")
@@ -74,60 +75,116 @@ def restore(
         Path | None,
         typer.Option(help="Write the adapter as it was at that step here; the state stays."),
     ] = None,
+    state: Annotated[
+        str,
+        typer.Option(metavar="PREFIX", help="First characters of the state, where several fit."),
+    ] = "",
 ) -> None:
-    """Set an unended training back to an earlier checkpoint, after a loss spike for example.
+    r"""Set an unended training back to an earlier checkpoint, after a loss spike for example.
 
     Later checkpoints are removed, and the next `dvc repro` goes on from this one. With --to nothing
     is set back: the adapter of that step is written, to be tried with a base. A damaged checkpoint,
-    and one of other params than params.yaml has now, is refused.
+    one of other params than params.yaml has now, and any of a training at work is refused. Params are
+    what is compared: on other data, code or another machine the next `dvc repro` begins anew.
+
+    \b
+    Examples:
+      caretune checkpoints restore moe_lora 400
+      caretune checkpoints restore moe_lora 400 --state 3fa8
+      caretune checkpoints restore moe_lora 400 --to models/tried
     """
-    found = [one for one in _all() if (one.training, one.checkpoint.step) == (training, step)]
-    if not found:
-        raise LineageError(
-            f"{training} has no checkpoint of step {step}. `caretune checkpoints list` names them."
-        )
-    for one in found:
-        _check(one)
+    root = _roots().get(training)
+    if root is None or not root.is_dir():
+        raise _unknown(training, step)
+    with resume.locked(root):
+        one = _chosen(training, step, state)
         if to:
             _write(one.checkpoint.folder, to)
             typer.echo(f"{to}: the adapter at step {step}")
-            continue
+            return
         for later in one.state.checkpoints:
             if later.step > step:
-                shutil.rmtree(later.folder)
-        typer.echo(f"{training}: `dvc repro` goes on from step {step}")
+                resume.remove(later.folder)
+    typer.echo(
+        f"{training}: `dvc repro` goes on from step {step}. Params were compared; on other data, "
+        "code or another machine it begins anew"
+    )
+
+
+def _roots() -> dict[str, Path]:
+    """Return training -> folder of its states."""
+    adapters = layout.path("train", "--scratch").parent
+    names = sorted({folder.name for folder in adapters.glob("*/")} - {"base"})
+    return {"base": layout.path("base", "--scratch")} | {name: adapters / name for name in names}
 
 
 def _all() -> Iterator[_Kept]:
     """Yield the checkpoints of all trainings, by training, state and step."""
-    roots = {"base": layout.path("base", "--scratch")}
-    adapters = layout.path("train", "--scratch").parent
-    names = sorted(folder.name for folder in adapters.glob("*/") if folder.name not in roots)
-    roots |= {name: adapters / name for name in names}
-    for training, root in roots.items():
-        for state in resume.states(root):
-            for checkpoint in state.checkpoints:
-                yield _Kept(training, state, checkpoint)
+    for training, root in _roots().items():
+        yield from _of(training, root)
 
 
-def _check(kept: _Kept) -> None:
-    """Refuse a checkpoint that is damaged, or of other params than these."""
-    if kept.checkpoint.fault:
-        raise LineageError(
-            f"{kept.checkpoint.folder}: {kept.checkpoint.fault}. Choose another checkpoint."
-        )
-    params = loader.load(Path("params.yaml"))
-    now: dict[str, Any] = resume.flat(
-        {
-            "base": params.base.model_dump(),
-            "train": params.train.model_dump(exclude=set(OPERATION)),
-        },
-        "params.",
+def _of(training: str, root: Path) -> Iterator[_Kept]:
+    for state in resume.states(root):
+        for checkpoint in state.checkpoints:
+            yield _Kept(training, state, checkpoint)
+
+
+def _unknown(training: str, step: int) -> LineageError:
+    return LineageError(
+        f"{training} has no checkpoint of step {step}. `caretune checkpoints list` names them."
     )
-    known = {name: value for name, value in kept.state.fields.items() if name.startswith("params.")}
-    section = next(iter(known)).split(".")[1]
-    mine = {name: value for name, value in now.items() if name.split(".")[1] == section}
-    resume.check(State(kept.state.folder, known, []), mine)
+
+
+def _chosen(training: str, step: int, prefix: str) -> _Kept:
+    """Return the one checkpoint of that step whose params are those of now, whole."""
+    found = [
+        one
+        for one in _of(training, _roots()[training])
+        if one.checkpoint.step == step and one.state.folder.name.startswith(prefix)
+    ]
+    if not found:
+        raise _unknown(training, step)
+    now = _params(training)
+    fitting = [one for one in found if not resume.differing(_known(one.state), now)]
+    if not fitting:
+        resume.check(State(found[0].state.folder, _known(found[0].state), []), now)
+    if len(fitting) > 1:
+        names = ", ".join(one.state.folder.name for one in fitting)
+        raise LineageError(
+            f"{training}: step {step} is in {len(fitting)} states of these params, {names}. Choose "
+            "one by --state."
+        )
+    (one,) = fitting
+    if one.checkpoint.fault:
+        raise LineageError(
+            f"{one.checkpoint.folder}: {one.checkpoint.fault}. Choose another checkpoint."
+        )
+    return one
+
+
+def _known(state: State) -> dict[str, Any]:
+    """Return the params of a state's fields."""
+    return {name: value for name, value in state.fields.items() if name.startswith("params.")}
+
+
+def _params(training: str) -> dict[str, Any]:
+    """Return what params.yaml says now of what shapes a training's weights, by dotted name."""
+    params = loader.load(Path("params.yaml"))
+    if training == "base":
+        return resume.flat(params.base.model_dump(), "params.base.")
+    return resume.flat(params.train.model_dump(exclude=set(OPERATION)), "params.train.")
+
+
+def _bytes(folder: Path) -> int:
+    """Return the size of a folder; files that vanish meanwhile count nothing."""
+    total = 0
+    for file in folder.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
 
 
 def _write(checkpoint: Path, to: Path) -> None:

@@ -1,8 +1,9 @@
 """`caretune plan`: what a profile would take of a GPU that need not be here."""
 
+import json
 from io import StringIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from ruamel.yaml import YAML
@@ -28,13 +29,17 @@ def plan(
         Path | None, typer.Option(help="config.json of the base; else profiles/shapes has it.")
     ] = None,
 ) -> None:
-    """Show memory, tokens, steps, time and cost of a profile on a GPU, and what else would fit.
+    r"""Show memory, tokens, steps, time and cost of a profile on a GPU, and what else would fit.
 
     Nothing is fetched and no weight is read: the shape of the base is enough. Where it says assumed,
     no measurement stands behind it.
-    """
-    from transformers import AutoConfig
 
+    \b
+    Examples:
+      caretune plan profiles/wayfarer-12b.yaml
+      caretune plan profiles/qwen2.5-0.5b.yaml --gpu a100-80gb
+      caretune plan my.yaml --config my-base/config.json
+    """
     from caretune.model import adapter, machine
     from caretune.training import footprint, planner
 
@@ -47,7 +52,7 @@ def plan(
     p = params.train
     shape_file = config or _shape_file(profile, params.base.source)
     size = footprint.shape(
-        AutoConfig.from_pretrained(shape_file, local_files_only=True),
+        _shape(shape_file),
         adapter.configure(
             "moe_lora",
             **p.moe_lora.model_dump(),
@@ -85,6 +90,27 @@ def plan(
     typer.echo("\n".join(planner.option_lines(options)))
 
 
+def _shape(file: Path) -> Any:
+    """Read the config of a base; a name that is no file is never looked up elsewhere."""
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    try:
+        read = json.loads(file.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"{file}: {error.strerror or 'not to be read'}. Name the base's config.json by --config."
+        ) from None
+    except ValueError:
+        raise ModelError(f"{file}: not JSON. Name the base's config.json by --config.") from None
+    kind = read.get("model_type") if isinstance(read, dict) else None
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
+        raise ModelError(
+            f"{file}: has no `model_type` that transformers knows. Name the base's config.json by "
+            "--config."
+        )
+    return AutoConfig.from_pretrained(file, local_files_only=True)
+
+
 def _shape_file(profile: Path, source: str) -> Path:
     found = [
         path
@@ -94,6 +120,11 @@ def _shape_file(profile: Path, source: str) -> Path:
         )
         if path.is_file()
     ]
+    if not found and source == "rehearsal":
+        raise ModelError(
+            f"{profile}: its base is trained here and has no config.json yet. `python -m stages.train "
+            "--dry-run` plans it (docs/ops/training.md), or name the base's config.json by --config."
+        )
     if not found:
         raise ModelError(
             f"{source}: its shape is not known here; name the base's config.json by --config."

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from caretune.cli import layout
 from caretune.cli.experiment import Files
 from caretune.errors import CaretuneError, LineageError, ParamsError
-from caretune.lineage import digest, resume
+from caretune.lineage import cost, digest, resume
 from caretune.params import loader
 from caretune.params.train import OPERATION, Train
 from caretune.proof import history, stages
 from caretune.proof.stages import Step
+from caretune.training.outcome import Training
 from caretune.training.sweep import space as spaces
 from caretune.training.sweep.space import Space, Value
 
@@ -28,7 +31,16 @@ _RULER = (
     "train.selection",
 )
 """What the validation score is measured with: two trials that differ in it do not compare."""
+_NO_GAIN = {
+    "seed": "other seeds change the luck alone; the best of them is no better on other dialogues",
+    "evaluations": "the best of more validations scores better by chance alone",
+    "threads": "changes how the sums are rounded, not what is learnt",
+    "device": "changes how the sums are rounded, not what is learnt",
+    "attention": "changes how the sums are rounded, not what is learnt",
+}
+"""Values of `train` whose trials would differ by chance, and why each is refused."""
 _SHOWN = 3
+_PARAMS = Path("params.yaml")
 
 
 def check_space(space: Space, path: Path, values: Mapping[str, Any]) -> dict[str, Value]:
@@ -125,18 +137,37 @@ def settings(
     return {"files": files, "params": params}
 
 
-def usd_per_hour(train: Train) -> float:
-    """Return the price of this machine: of its GPU where the training takes one, else of `cpu`.
+def check_metric(path: Path, metric: str) -> None:
+    """Check that a training writes the figure that trials are judged by.
 
     Raises:
-        ParamsError: No price is named.
+        ParamsError: It does not; the message lists those it writes.
     """
-    name = "cpu" if train.device == "cpu" else _gpu() or "cpu"
-    prices = train.prices_usd_per_hour
-    known = [key for key in sorted(prices, key=len, reverse=True) if key.lower() in name.lower()]
-    if not known:
-        raise ParamsError("params.yaml", [f"train.prices_usd_per_hour: no price for {name!r}"])
-    return prices[known[0]]
+    fields = msgspec.structs.fields(Training)
+    figures = [field.name for field in fields if field.type in {int, float}]
+    if metric not in figures:
+        fault = f"sweep.metric: expected one of {', '.join(figures)}, got {metric!r}"
+        raise ParamsError(str(path), [fault])
+
+
+def usd_per_hour(train: Train, *, is_needed: bool) -> float | None:
+    """Return the price of this machine: of its GPU where the training takes one, else of `cpu`.
+
+    Args:
+        train: Device and prices.
+        is_needed: Whether a budget is to be kept; else a machine without a price is None.
+
+    Raises:
+        ParamsError: A budget is to be kept and no price is named.
+    """
+    device = cost.CPU if train.device == "cpu" else _gpu() or cost.CPU
+    price = cost.price(device, train.prices_usd_per_hour)
+    if price is None and is_needed:
+        raise ParamsError(
+            str(_PARAMS),
+            [f"train.prices_usd_per_hour: no price for {device!r}, and a budget is set"],
+        )
+    return price
 
 
 def _unfit(name: str, now: Any) -> str | None:
@@ -146,6 +177,8 @@ def _unfit(name: str, now: Any) -> str | None:
         return "only values of `train`; others change what the score is measured on"
     if field.split(".")[0] in OPERATION:
         return "shapes no weight, so that all its trials would be one"
+    if field in _NO_GAIN:
+        return _NO_GAIN[field]
     if any(name == one or name.startswith(f"{one}.") for one in _RULER):
         return "the score itself is measured with it, so that trials would not compare"
     if not isinstance(now, bool | int | float | str):

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,13 +12,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from caretune import records
-from caretune.errors import CaretuneError, LineageError
+from caretune.errors import CaretuneError, LineageError, ParamsError
 from caretune.lineage import odometer, resume, workspace
 from caretune.params import loader, sweep
 
 app = typer.Typer(
     help="Try other values of `train`, one training after the other, scored on the validation "
-    "split.\n\nEach trial is a DVC experiment; a sweep that was killed goes on by the same command.",
+    "split.\n\nEach trial is a DVC experiment; a sweep that was killed goes on by the same command. "
+    "What to try, how often and for how much stands in section `sweep` of params.yaml; "
+    "docs/ops/sweeps.md explains it.\n\n\b\nExamples:\n  caretune sweep tpe rates\n"
+    "  caretune sweep show rates\n  caretune sweep apply rates",
     no_args_is_help=True,
 )
 
@@ -27,7 +31,10 @@ _WIDTH = 140
 _Name = Annotated[
     str, typer.Argument(metavar="NAME", help="Of the sweep, and first part of its experiments'.")
 ]
-_File = Annotated[Path, typer.Option(help="File whose section `sweep` says what to try.")]
+_File = Annotated[
+    Path,
+    typer.Option(help="File whose section `sweep` says what to try; all else is of params.yaml."),
+]
 _PARAMS = Path("params.yaml")
 
 
@@ -101,7 +108,8 @@ def summary(name: str) -> Any:
 
 
 def _sweep(sampler: Literal["grid", "random", "tpe"], name: str, path: Path) -> None:
-    p = loader.load(path)
+    p, values = loader.load(_PARAMS), loader.read_yaml(_PARAMS)
+    wanted = _wanted(path, values)
     from caretune.cli import recipe
     from caretune.cli.experiment import Experiments
     from caretune.training.sweep import driver, study
@@ -109,11 +117,11 @@ def _sweep(sampler: Literal["grid", "random", "tpe"], name: str, path: Path) -> 
 
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise CaretuneError(f"{name!r}: no name for a sweep. Use letters, digits, - and _.")
-    values = loader.read_yaml(path)
     space = {
         key: Range(**domain.model_dump()) if isinstance(domain, sweep.Range) else domain
-        for key, domain in p.sweep.space.items()
+        for key, domain in wanted.space.items()
     }
+    recipe.check_metric(path, wanted.metric)
     present = recipe.check_space(space, path, values)
     steps = recipe.check_source()
     plan = driver.Plan(
@@ -121,19 +129,19 @@ def _sweep(sampler: Literal["grid", "random", "tpe"], name: str, path: Path) -> 
         sampler=sampler,
         space=space,
         default=present,
-        trials=p.sweep.trials,
-        startup_trials=p.sweep.startup_trials,
-        seed=p.sweep.seed,
-        usd_per_hour=recipe.usd_per_hour(p.train),
-        max_cost_usd=p.sweep.max_cost_usd,
-        window_s=None if p.sweep.window_hours is None else p.sweep.window_hours * 3600,
+        trials=wanted.trials,
+        startup_trials=wanted.startup_trials,
+        seed=wanted.seed,
+        usd_per_hour=recipe.usd_per_hour(p.train, is_needed=wanted.max_cost_usd is not None),
+        max_cost_usd=wanted.max_cost_usd,
+        window_s=None if wanted.window_hours is None else wanted.window_hours * 3600,
     )
     fixed = {
         "sampler": sampler,
-        **p.sweep.model_dump(include={"seed", "startup_trials", "metric", "direction", "space"}),
+        **wanted.model_dump(include={"seed", "startup_trials", "metric", "direction", "space"}),
         **recipe.settings(steps, values),
     }
-    runner = Experiments(Path(), _STUDIES / name, recipe.TARGET, p.sweep.metric, recipe.figures())
+    runner = Experiments(Path(), _STUDIES / name, recipe.TARGET, wanted.metric, recipe.figures())
     taken = runner.taken(name)
     folder = _STUDIES / name
     if taken and not folder.exists():
@@ -141,12 +149,23 @@ def _sweep(sampler: Literal["grid", "random", "tpe"], name: str, path: Path) -> 
             f"sweep {name}: DVC has experiments of that name, {taken[0]} the first, and their study "
             f"is gone. Choose another name, or `dvc exp remove` them."
         )
-    with study.opened(folder, name, p.sweep.direction, resume.flat(fixed, "")) as opened:
+    with study.opened(folder, name, wanted.direction, resume.flat(fixed, "")) as opened:
         reason = driver.sweep(opened, plan, runner, time.monotonic, _tell)
     found = summary(name)
     _print(_table(found))
     for line in (f"stopped: {reason}", *_findings(found)):
         typer.echo(line)
+    if found.best is None:
+        raise typer.Exit(1)
+
+
+def _wanted(path: Path, values: Mapping[str, Any]) -> sweep.Sweep:
+    """Return the section `sweep` of a file, checked beside the other sections of params.yaml."""
+    read = loader.read_yaml(path)
+    tried = read.get("sweep") if isinstance(read, Mapping) else None
+    if tried is None:
+        raise ParamsError(str(path), ["sweep: missing; it says what to try"])
+    return loader.check(path, {**values, "sweep": tried}).sweep
 
 
 def _tell(trial: Any) -> None:
@@ -186,11 +205,18 @@ def _table(found: Any) -> Table:
 def _findings(found: Any) -> list[str]:
     failed = sum(trial.state == "failed" for trial in found.trials)
     complete = sum(trial.score is not None for trial in found.trials)
-    lines = [f"{complete} complete, {failed} failed, {found.spent_usd:.4f} US dollars"]
+    unpriced = sum(bool(trial.seconds) and trial.cost_usd is None for trial in found.trials)
+    more = f", {unpriced} trials without a price" if unpriced else ""
+    lines = [f"{complete} complete, {failed} failed, {found.spent_usd:.4f} US dollars{more}"]
     if found.best is not None:
         best = found.trials[found.best]
         lines.append(
             f"best: {best.experiment}, {_params(best)}. `caretune sweep apply {found.name}` takes it."
+        )
+    if complete > 1:
+        lines.append(
+            f"`against default` is optimistic: the best of {complete} on the same validation rows. "
+            "Train best and default with other seeds before you rely on it."
         )
     reads = [f"{count} of {test[:12]}" for test, count in found.test_reads.items()]
     return [*lines, f"reads of the test split in this checkout: {', '.join(reads) or 'none'}"]

@@ -19,6 +19,8 @@ _SHAPES_NOTHING = (
     "caretune.lineage.workspace",
     "caretune.monitoring",
     "caretune.params",
+    "caretune.training.alerting",
+    "caretune.training.tracker",
 )
 """Packages and modules that say how a run is started, watched and described."""
 

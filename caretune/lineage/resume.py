@@ -35,6 +35,8 @@ class Checkpoint(NamedTuple):
     step: int
     fault: str | None
     """What is wrong with it, or None where every byte is as it was sealed."""
+    is_being_written: bool = False
+    """Whether it has no seal yet because the training is at work on it, which is no fault."""
 
 
 class State(NamedTuple):
@@ -71,7 +73,7 @@ class Resume:
                 self.begun_at = checkpoint.step
                 return checkpoint
             log.warning("checkpoint removed", step=checkpoint.step, fault=checkpoint.fault)
-            shutil.rmtree(checkpoint.folder)
+            remove(checkpoint.folder)
         for file in sorted(self.folder.parent.glob(f"*/{_FIELDS}")):
             names = differing(self.fields, records.read_json(file))
             if names:
@@ -90,10 +92,11 @@ class Resume:
         records.write_json(folder / _SEAL, {"step": step, "files": files})
         _sync(folder / _SEAL)
         for checkpoint in _listed(self.folder)[:-_KEPT]:
-            shutil.rmtree(checkpoint)
+            remove(checkpoint)
 
     def clear(self) -> None:
         """Remove the state: the training has ended and is published."""
+        (self.folder / _FIELDS).unlink(missing_ok=True)  # first: `states` then passes it over
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -113,6 +116,17 @@ def opened(root: Path, fields: Mapping[str, Any]) -> Iterator[Resume]:
     if not process.is_first():
         yield Resume(root, fields)
         return
+    with locked(root):
+        yield Resume(root, fields)
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Keep every other process from training on the states of a folder, or from changing them.
+
+    Raises:
+        LineageError: Another process trains here; the message names it.
+    """
     root.mkdir(parents=True, exist_ok=True)
     with (root / _LOCK).open("a+") as lock:
         try:
@@ -126,16 +140,33 @@ def opened(root: Path, fields: Mapping[str, Any]) -> Iterator[Resume]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield Resume(root, fields)
+        yield
 
 
 def states(root: Path) -> list[State]:
-    """Return the states below a folder, by name; every byte is read and compared."""
-    folders = sorted(path.parent for path in root.glob(f"*/{_FIELDS}"))
-    return [
-        State(folder, records.read_json(folder / _FIELDS), _checkpoints(folder))
-        for folder in folders
-    ]
+    """Return the states below a folder, by name; every byte is read and compared.
+
+    A training may be at work: what it removes meanwhile is left out, and the newest checkpoint may
+    be one that it still writes.
+    """
+    found = []
+    for file in sorted(root.glob(f"*/{_FIELDS}")):
+        try:
+            fields = records.read_json(file)
+        except CaretuneError:
+            if file.exists():
+                raise
+            continue
+        checkpoints = _seen(file.parent)
+        if file.exists():
+            found.append(State(file.parent, fields, checkpoints))
+    return found
+
+
+def remove(checkpoint: Path) -> None:
+    """Remove a checkpoint, its seal first: half a checkpoint never looks whole."""
+    (checkpoint / _SEAL).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint)
 
 
 def differing(fields: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
@@ -173,6 +204,36 @@ def _checkpoints(folder: Path) -> list[Checkpoint]:
     ]
 
 
+def _seen(folder: Path) -> list[Checkpoint]:
+    """Return the checkpoints of a state beside which a training may be at work."""
+    paths = _listed(folder)
+    found = []
+    for path in paths:
+        step = int(path.name.removeprefix(_PREFIX))
+        try:
+            fault = _fault(path)
+        except (FileNotFoundError, LineageError):  # removed while it was read
+            fault = f"{_SEAL}: missing or not to be read"
+        if fault is None or (path / _SEAL).exists() or not _is_held(folder.parent):
+            if path.is_dir():
+                found.append(Checkpoint(path, step, fault))
+        elif path == paths[-1] and path.is_dir():
+            found.append(Checkpoint(path, step, fault, is_being_written=True))
+    return found
+
+
+def _is_held(root: Path) -> bool:
+    """Tell whether a process trains here."""
+    try:
+        with (root / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 def _listed(folder: Path) -> list[Path]:
     found = [path for path in folder.glob(f"{_PREFIX}*") if path.is_dir()]
     return sorted(found, key=lambda path: int(path.name.removeprefix(_PREFIX)))
@@ -184,7 +245,7 @@ def _fault(folder: Path) -> str | None:
     except (CaretuneError, KeyError):
         return f"{_SEAL}: missing or not to be read"
     found = digest.folder_files(folder)
-    found.pop(_SEAL)
+    found.pop(_SEAL, None)
     wrong = digest.differences(sealed, found)
     return "; ".join(f"{name}: {how}" for name, how in wrong.items()) or None
 

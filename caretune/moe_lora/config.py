@@ -61,6 +61,8 @@ class MoeLoraConfig(PeftConfig):
     """Weight of the router z-loss in the total; 0 switches it off."""
     domain_weight: float = 0.1
     """Weight of the router's cross-entropy against `domain_ids`; 0 switches it off."""
+    domain_balance: list[float] | None = None
+    """Weight of each expert's domain in that cross-entropy, so that rare ones count; None = all 1."""
     expert_names: list[str] | None = None
     """One name an expert, in the order of `domain_ids`; None leaves them unnamed."""
     target_modules: list[str] | str | None = None
@@ -102,6 +104,10 @@ class MoeLoraConfig(PeftConfig):
             faults.append(f"expert_names has {count} names for {self.num_experts} experts")
         if self.router_per not in ("block", "module"):
             faults.append(f"router_per is {self.router_per}, expected block or module")
+        balance = self.domain_balance
+        if balance is not None and len(balance) != self.num_experts:
+            count = len(balance)
+            faults.append(f"domain_balance has {count} weights for {self.num_experts} experts")
         if not 0 <= self.lora_dropout < 1:
             faults.append(f"lora_dropout is {self.lora_dropout}, expected 0 to less than 1")
         return faults

@@ -21,7 +21,8 @@ class RouterLosses(NamedTuple):
     z: Tensor
     """Mean square of the log of the summed exponentials; 0 = logits that need no softmax."""
     domain: Tensor | None
-    """Cross-entropy in nats of the router against the domain; None = nothing supervised."""
+    """Cross-entropy in nats of the router against the domain, weighted by `domain_balance`; None =
+    nothing supervised."""
     total: Tensor
     """The losses with their weights, to be added to the model's loss."""
     domain_accuracy: Tensor | None
@@ -69,7 +70,9 @@ def router_losses(
         if supervised.any():
             chosen = tokens[:, supervised]  # -> (routers, supervised tokens, experts)
             target = wanted[supervised].expand(chosen.shape[:-1])
-            domain = F.cross_entropy(chosen.flatten(0, 1), target.flatten())
+            balance = config.domain_balance
+            weight = None if balance is None else torch.tensor(balance, device=chosen.device)
+            domain = F.cross_entropy(chosen.flatten(0, 1), target.flatten(), weight=weight)
             accuracy = (chosen.argmax(-1) == target).float().mean()
             total = total + config.domain_weight * domain
     return RouterLosses(load_balance, z, domain, total, accuracy, load.mean(0))

@@ -182,8 +182,25 @@ def activations(size: Shape, way: Way) -> int:
     else:
         blocks = size.layers * block
     tail = size.hidden_size * _FP32 + stream  # the last norm's and the head's input
-    mask = 2 * way.length**2 if way.packing and way.attention != FLASH else 0
-    return way.batch_size * (way.length * (blocks + tail) + mask)
+    tokens = way.batch_size * way.length
+    # Packed rows of a batch are joined to one, in which a mask keeps conversations apart.
+    mask = 2 * tokens**2 if way.packing and way.attention != FLASH else 0
+    return tokens * (blocks + tail) + mask
+
+
+def attended(way: Way, row_length: float) -> float:
+    """Return the tokens that a token is multiplied with in attention, masked ones included.
+
+    Flash attention keeps to a token's own conversation; any other way takes the whole batch of
+    packed rows as one row.
+
+    Args:
+        way: How a step is computed.
+        row_length: Mean tokens of a conversation.
+    """
+    if way.packing and way.attention != FLASH:
+        return way.batch_size * way.length
+    return min(row_length, way.length)
 
 
 def _block_bytes(size: Shape, way: Way) -> int:
@@ -242,7 +259,7 @@ def work(size: Shape, row_length: float, gradient_checkpointing: bool) -> Work:
 
     Args:
         size: From `shape`.
-        row_length: Tokens that a token may attend to: a row's mean length, packed or not.
+        row_length: Tokens that a token is multiplied with in attention (see `attended`).
         gradient_checkpointing: Each block is computed twice.
     """
     attention = 4 * size.layers * size.attention_width * row_length

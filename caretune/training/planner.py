@@ -110,7 +110,8 @@ def plan(
     cut = [min(length, way.length) for length in lengths]
     held = way if way.packing else way._replace(length=max(cut))
     rows = schedule.steps * schedule.accumulation * way.batch_size * device.count
-    work = footprint.work(size, fmean(cut), way.gradient_checkpointing)
+    attended = footprint.attended(way, fmean(cut))
+    work = footprint.work(size, attended, way.gradient_checkpointing)
     assumed = UTILISATION * device.peak_flops * device.count / work.hardware
     return Plan(
         device=device,
@@ -208,7 +209,8 @@ def recommend(
             if not fitting:
                 continue
             rows, needed = fitting[-1]
-            work = footprint.work(size, min(row_length or length, length), checkpointing)
+            attended = footprint.attended(tried._replace(batch_size=rows), row_length or length)
+            work = footprint.work(size, attended, checkpointing)
             speed = UTILISATION * device.peak_flops * device.count / work.hardware
             tokens = int(speed * window_hours * 3600)
             found.append(Option(length, checkpointing, rows, needed, speed, tokens))

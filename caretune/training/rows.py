@@ -1,6 +1,7 @@
 """Conversations as training rows: ids, labels on the replies alone, the domain's expert, weights."""
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -89,6 +90,20 @@ def lengths(tokenizer: Any, conversations: Iterable[Conversation], max_length: i
     """Return how many tokens each conversation has as a row, in the order given."""
     return [
         len(chat.encode(tokenizer, _to_last_reply(c), max_length).input_ids) for c in conversations
+    ]
+
+
+def domain_balance(conversations: Iterable[Conversation], experts: Sequence[str]) -> list[float]:
+    """Return the weight of each expert's domain in the router's loss: the rarer, the larger.
+
+    Rows over those of the domain, so that each domain that there is counts the same in sum and the
+    mean over rows is 1; an expert without rows has 1, which nothing reads.
+    """
+    counts = Counter(place for place in _domain_ids(list(conversations), experts) if place >= 0)
+    total = sum(counts.values())
+    return [
+        total / (len(counts) * counts[place]) if place in counts else 1.0
+        for place in range(len(experts))
     ]
 
 

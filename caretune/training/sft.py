@@ -95,6 +95,8 @@ def train(
         beside = objectives.prepare(
             tokenizer, weights, train_rows, validation_rows, replies, settings.seed
         )
+    if isinstance(config, MoeLoraConfig):
+        config.domain_balance = training_rows.domain_balance(train_rows, config.expert_names or [])
     model = adapter.add(base.model, config, settings.seed)
     shown = resume.folder / "live"
     with _figures(shown) as figures:

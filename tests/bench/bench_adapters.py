@@ -2,17 +2,18 @@
 
 `python -m tests.bench.bench_adapters` after `make repro`: it trains on the data and the base that
 stand there, every kind with every seed, and judges each best checkpoint on the split named. A finished run is
-kept in OUT and not repeated, so that a killed bench goes on; another `--label` is another set of
-runs. Differences are paired by conversation, means over the seeds, with an interval by family.
+kept in OUT and not repeated, so that a killed bench goes on, and refused where settings, rows or base
+have changed since; another `--label` is another set of runs. Differences are paired by conversation,
+means over the seeds, with an interval by family and the standard deviation over the seeds. What is
+judged on the test split is counted by the odometer; the validation split also chooses checkpoints.
 """
 
 import argparse
 import json
 import tempfile
-from collections import defaultdict
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -21,13 +22,11 @@ from transformers import get_cosine_schedule_with_warmup
 
 from caretune import records
 from caretune.cli.params import merged
-from caretune.evaluation import likelihood, metric, routing
-from caretune.evaluation.bootstrap import Plan
-from caretune.evaluation.likelihood import RESPONSE_NLL
-from caretune.lineage import resume
+from caretune.evaluation import likelihood, routing
+from caretune.lineage import digest, odometer, resume
 from caretune.model import adapter, base, compute
 from caretune.params import loader
-from caretune.params.train import Train
+from caretune.params.train import OPERATION, Train
 from caretune.records import Conversation
 from caretune.safety.examples import LabelledMessage
 from caretune.training import rows as training_rows
@@ -36,12 +35,12 @@ from caretune.training.collator import Collator
 from caretune.training.objectives import Weights, prepare
 from caretune.training.order import Order
 from caretune.training.settings import Settings
+from tests.bench import adapter_figures
 
 CONTINUED = "base_continued"
 KINDS = ("moe_lora", "lora", "lora_active", CONTINUED)
 CONTINUED_RATES = (1e-4, 3e-4, 1e-3)
 """Learning rates of all weights; the best on validation counts."""
-PLAN = Plan(resamples=2000, confidence=0.95, seed=41)
 
 
 def parse() -> argparse.Namespace:
@@ -52,7 +51,7 @@ def parse() -> argparse.Namespace:
     asked.add_argument("--label", default="default", help="name of this set of runs")
     asked.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     asked.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13])
-    asked.add_argument("--split", default="test", choices=("validation", "test"))
+    asked.add_argument("--split", default="validation", choices=("validation", "test"))
     asked.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="of params.train")
     return asked.parse_args()
 
@@ -70,6 +69,20 @@ def settings(project: Path, changed: list[str], folder: Path) -> Train:
     path = folder / "params.yaml"
     records.write_text(path, merged(project / "params.yaml", {"train": tree}))
     return loader.load(path).train
+
+
+def inputs(asked: argparse.Namespace, p: Train) -> str:
+    """Return the digest of what shapes a run's figures: settings, rows and base."""
+    data = asked.project / "data"
+    paths = [data / f"labelled/{name}.jsonl" for name in ("train", "validation", asked.split)]
+    paths += sorted((data / "raw").glob("messages_therapeutic*.jsonl"))
+    return digest.sha256_value(
+        {
+            "settings": p.model_dump(exclude={*OPERATION, "seed"}),
+            "rows": {path.name: digest.sha256_file(path) for path in paths},
+            "base": digest.sha256_folder(asked.project / "models/base"),
+        }
+    )
 
 
 def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tuple[Any, Any, Any]:
@@ -91,7 +104,9 @@ def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tupl
         objectives=Weights(**p.objectives.model_dump()),
     )
     if kind == CONTINUED:
-        return continued(loaded, rows, held_out, how)
+        made = continued(loaded, rows, held_out, how)
+        made[0].save_pretrained(folder / "adapter/best")
+        return made
     config = adapter.configure(
         kind,
         **p.moe_lora.model_dump(),
@@ -129,7 +144,8 @@ def continued(loaded: Any, rows: Any, held_out: Any, how: Settings) -> tuple[Any
     """Train all weights of the base on the same rows in the same order, for as many tokens."""
     made = training_rows.prepare(loaded.tokenizer, rows, how.max_length, None).dataset
     lengths = [len(row) for row in made["input_ids"]]
-    order = list(Order(lengths, how.batch_size, how.steps * how.batch_size, how.seed))
+    size = how.batch_size * how.accumulation
+    order = list(Order(lengths, size, how.steps * size, how.seed))
     collate = Collator(loaded.tokenizer)
     start = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     best: tuple[float, float, Any] | None = None
@@ -143,9 +159,8 @@ def continued(loaded: Any, rows: Any, held_out: Any, how: Settings) -> tuple[Any
         }
         model.train()
         for step in range(how.steps):
-            picked = order[step * how.batch_size : (step + 1) * how.batch_size]
-            batch = collate([made[place] for place in picked])
-            model(**batch).loss.backward()
+            picked = [made[place] for place in order[step * size : (step + 1) * size]]
+            backward(model, [collate(part) for part in batched(picked, how.batch_size)])
             torch.nn.utils.clip_grad_norm_(model.parameters(), how.max_grad_norm)
             optimizer.step()
             schedule.step()
@@ -161,7 +176,20 @@ def continued(loaded: Any, rows: Any, held_out: Any, how: Settings) -> tuple[Any
     loaded.model.load_state_dict(best[2])
     tokens = sum(lengths[place] for place in order)
     known = {"validation_nll": best[0], "learning_rate": best[1], "tokens": tokens}
+    known["rates_tried"] = len(CONTINUED_RATES)
     return loaded.model.eval(), loaded.tokenizer, known
+
+
+def batched(rows: list[Any], size: int) -> list[list[Any]]:
+    """Cut rows into batches."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def backward(model: Any, batches: list[Any]) -> None:
+    """Add the gradients of a step's mean over its reply tokens, pass by pass."""
+    tokens = [int((batch["labels"][:, 1:] != -100).sum()) for batch in batches]
+    for batch, count in zip(batches, tokens, strict=True):
+        (model(**batch).loss * (count / sum(tokens))).backward()
 
 
 def score(model: Any, tokenizer: Any, rows: list[Conversation], watch: Any = None) -> list[Any]:
@@ -196,85 +224,43 @@ def judged(model: Any, tokenizer: Any, rows: list[Conversation]) -> dict[str, An
 def run(asked: argparse.Namespace, kind: str, seed: int) -> dict[str, Any]:
     """Return one run, from its file where it is finished."""
     file = asked.out / f"{asked.label}-{asked.split}-{kind}-{seed}.json"
-    if file.exists():
-        return dict(records.read_json(file))
-    rows = list(records.read(asked.project / f"data/labelled/{asked.split}.jsonl", Conversation))
+    path = asked.project / f"data/labelled/{asked.split}.jsonl"
     with tempfile.TemporaryDirectory() as folder:
         p = settings(asked.project, asked.set, Path(folder))
+        given = inputs(asked, p)
+        if file.exists():
+            return finished(file, given)
         model, tokenizer, known = trained(kind, seed, p, asked.project, Path(folder))
-        found = judged(model, tokenizer, rows) | {"training": known}
+        if asked.split == "test":
+            weights = {kind: digest.sha256_folder(Path(folder) / "adapter/best")}
+            read = odometer.Read(digest.sha256_file(path), weights, datetime.now(UTC).isoformat())
+            odometer.append(asked.project / odometer.READS, read)
+        found = judged(model, tokenizer, list(records.read(path, Conversation)))
+    found |= {"training": known, "inputs": given}
     records.write_json(file, found)
-    print(kind, seed, f"{mean_of(found['items']):.4f}", json.dumps(known), flush=True)
+    print(
+        kind, seed, f"{adapter_figures.mean_of(found['items']):.4f}", json.dumps(known), flush=True
+    )
     return found
 
 
-def mean_of(items: list[dict[str, Any]]) -> float:
-    """Return the NLL a token over items."""
-    return sum(item["nll_sum"] for item in items) / sum(item["tokens"] for item in items)
-
-
-def table_of(runs: list[dict[str, Any]], domain: str | None) -> dict[str, list[Any]]:
-    """Return the columns of a domain's conversations, nats being means over the runs."""
-    columns: dict[str, list[Any]] = defaultdict(list)
-    for same in zip(*(one["items"] for one in runs), strict=True):
-        if domain is None or same[0]["domain"] == domain:
-            columns["family"].append(same[0]["family"])
-            columns["nll_sum"].append(fmean(item["nll_sum"] for item in same))
-            columns["tokens"].append(same[0]["tokens"])
-    return dict(columns)
-
-
-def tell(found: dict[str, list[dict[str, Any]]]) -> None:
-    """Print the figures: NLL, differences by domain, routing accuracy and load."""
-    domains = sorted({item["domain"] for item in next(iter(found.values()))[0]["items"]})
-    for kind, runs in found.items():
-        by_seed = ", ".join(f"{mean_of(one['items']):.4f}" for one in runs)
-        held = ", ".join(f"{one['training']['validation_nll']:.4f}" for one in runs)
-        print(f"{kind:16} by seed {by_seed}   validation {held}")
-        for name in (
-            "eval_safety_accuracy",
-            "eval_safety",
-            "eval_coherence_accuracy",
-            "eval_coherence",
-        ):
-            values = [one["training"][name] for one in runs if name in one["training"]]
-            if values:
-                print(f"  {name:26} " + ", ".join(f"{value:.3f}" for value in values))
-    for kind in [kind for kind in found if kind != "moe_lora" and "moe_lora" in found]:
-        print(f"moe_lora minus {kind}")
-        for domain in (None, *domains):
-            pair = [table_of(found["moe_lora"], domain), table_of(found[kind], domain)]
-            one = metric.result(RESPONSE_NLL, pair, PLAN)
-            limits = "" if one.low is None else f" [{one.low:+.4f}, {one.high:+.4f}]"
-            print(f"  {domain or 'all':24} {one.value:+.4f}{limits}  n={len(pair[0]['family'])}")
-    for one in found.get("moe_lora", []):
-        names, items = one["experts"], one["items"]
-        loads = [sum(item["chosen"][place] for item in items) for place in range(len(names))]
-        print(
-            "load "
-            + ", ".join(f"{n} {v / sum(loads):.3f}" for n, v in zip(names, loads, strict=True))
+def finished(file: Path, given: str) -> dict[str, Any]:
+    """Return a run that is finished, if it was made of the same settings, rows and base."""
+    found = dict(records.read_json(file))
+    if found.get("inputs") != given:
+        raise SystemExit(
+            f"{file}: made of other settings, rows or another base. Give another --label, or delete it."
         )
-        for domain in domains:
-            own = [item for item in items if item["domain"] == domain and domain in names]
-            right = [
-                block[names.index(domain)] / sum(block) for i in own for block in i["likeliest"]
-            ]
-            votes = [
-                max(range(len(names)), key=lambda e, i=i: sum(b[e] for b in i["likeliest"]))
-                == names.index(domain)
-                for i in own
-            ]
-            if own:
-                print(
-                    f"  routed rightly {domain:24} tokens {fmean(right):.2f}, rows {fmean(votes):.2f}"
-                )
+    return found
 
 
 def main() -> None:
     """Train what is missing, then print the tables."""
     asked = parse()
     asked.out.mkdir(parents=True, exist_ok=True)
-    tell({kind: [run(asked, kind, seed) for seed in asked.seeds] for kind in asked.kinds})
+    adapter_figures.tell(
+        {kind: [run(asked, kind, seed) for seed in asked.seeds] for kind in asked.kinds}
+    )
 
 
 if __name__ == "__main__":

@@ -143,3 +143,13 @@ def test_a_row_does_not_depend_on_its_neighbours(build) -> None:
     for row in range(2):
         alone = model(**{name: tensor[row : row + 1] for name, tensor in given.items()}).logits
         torch.testing.assert_close(alone[0], together[row])
+
+
+def test_router_losses_teach_the_routers_alone(build) -> None:
+    """No expert gets a gradient from them, every router does."""
+    model = trainable(build)
+    model(**tiny.batch(), domain_ids=torch.tensor([0, 1]))
+    model.base_model.router_losses().total.backward()
+    taught = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert taught
+    assert all("moelora_router" in name for name in taught)

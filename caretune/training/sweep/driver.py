@@ -36,8 +36,8 @@ class Plan:
     startup_trials: int
     """Of TPE: trials at random before the first that learns."""
     seed: int
-    usd_per_hour: float
-    """Price of the machine."""
+    usd_per_hour: float | None
+    """Price of the machine; None = not known, which a limit of cost does not allow."""
     max_cost_usd: float | None
     """For all trials; None = no limit."""
     window_s: float | None
@@ -136,7 +136,9 @@ def _keep(study: optuna.Study, number: int, plan: Plan, outcome: Outcome) -> Non
     facts = {
         studies.SECONDS: outcome.seconds,
         studies.TRAINING_SECONDS: outcome.training_seconds,
-        studies.COST_USD: outcome.seconds / 3600 * plan.usd_per_hour,
+        studies.COST_USD: None
+        if plan.usd_per_hour is None
+        else outcome.seconds / 3600 * plan.usd_per_hour,
         studies.REASON: outcome.reason,
         studies.INTERRUPTED: outcome.cut,
     }

@@ -1,5 +1,7 @@
 """`caretune checkpoints`: lists, verifies and sets back what interrupted trainings go on from."""
 
+import os
+
 import pytest
 from typer.testing import CliRunner
 
@@ -80,7 +82,8 @@ def test_verify_names_the_file(project):
 def test_restore_sets_back(project):
     """Later checkpoints go; the next run goes on from the one that was named."""
     assert _call("restore", "moe_lora", "20").output == (
-        "moe_lora: `dvc repro` goes on from step 20\n"
+        "moe_lora: `dvc repro` goes on from step 20. Params were compared; on other data, code or "
+        "another machine it begins anew\n"
     )
     (state,) = resume.states(project / "models/resume/moe_lora")
     assert [checkpoint.step for checkpoint in state.checkpoints] == [20]
@@ -116,8 +119,52 @@ def test_a_checkpoint_of_other_params_is_refused(project):
     (project / "params.yaml").write_text(changed.replace("  seed: 41", "  seed: 42"))
     _call("restore", "moe_lora", "40")
     (project / "params.yaml").write_text(
-        params.replace("  learning_rate: 3e-3", "  learning_rate: 3e-4")
+        params.replace("  learning_rate: 2e-3", "  learning_rate: 3e-4")
     )
     with pytest.raises(LineageError, match=r"differs in params\.train\.learning_rate\. Set that"):
         _call("restore", "moe_lora", "40")
     _call("restore", "base", "45")
+
+
+def _steps(project):
+    states = resume.states(project / "models/resume/moe_lora")
+    return [[checkpoint.step for checkpoint in state.checkpoints] for state in states]
+
+
+def test_a_state_of_other_params_beside_it_stays_as_it_is(project):
+    """The one whose params fit is set back; nothing of another training is removed or refused."""
+    _keep(project / "models/resume/moe_lora", {"params.train.seed": 9}, 20, 40)
+    assert _call("restore", "moe_lora", "20").exit_code == 0
+    assert sorted(_steps(project)) == [[20], [20, 40]]
+
+
+def test_two_states_of_these_params_are_chosen_between(project):
+    """They differ in data, say: both are listed, none is touched, and --state chooses."""
+    (state,) = resume.states(project / "models/resume/moe_lora")
+    _keep(project / "models/resume/moe_lora", state.fields | {"data.train": "cd"}, 20, 40)
+    with pytest.raises(LineageError, match=r"step 20 is in 2 states .*Choose one by --state"):
+        _call("restore", "moe_lora", "20")
+    assert _steps(project) == [[20, 40], [20, 40]]
+    assert _call("restore", "moe_lora", "20", "--state", state.folder.name[:6]).exit_code == 0
+    assert sorted(_steps(project)) == [[20], [20, 40]]
+
+
+def test_a_training_at_work_is_not_set_back(project):
+    """The process that holds its lock is named."""
+    with (
+        resume.locked(project / "models/resume/moe_lora"),
+        pytest.raises(LineageError, match=rf"process {os.getpid()} trains here already"),
+    ):
+        _call("restore", "moe_lora", "20")
+    assert _steps(project) == [[20, 40]]
+
+
+def test_a_checkpoint_that_is_being_written_is_no_fault(project):
+    """While the training is at work; a kill makes it one."""
+    (state,) = resume.states(project / "models/resume/moe_lora")
+    records.write_text(state.folder / "checkpoint-60/optimizer.pt", "60")
+    with resume.locked(project / "models/resume/moe_lora"):
+        assert "being written" in _call("list").output
+        assert _call("verify").output == "3 checkpoints, 0 with a fault\n"
+    assert "checkpoint-60: seal.json: missing" in _call("verify").output
+    assert _call("verify").exit_code == 1

@@ -81,9 +81,40 @@ def test_an_unknown_gpu_is_refused(project):
 
 def test_a_base_without_a_shape_is_refused(project):
     """The error says how to name one."""
+    (project / "profiles/mine.yaml").write_text("base:\n  source: nowhere\n")
+    result = show("profiles/mine.yaml")
+    assert isinstance(result.exception, ModelError)
+    assert "nowhere: its shape is not known here; name the base's config.json by --config" in str(
+        result.exception
+    )
+
+
+def test_a_base_that_is_trained_here_is_planned_by_the_stage(project):
+    """Its shape stands in params alone."""
     result = show("profiles/small.yaml")
     assert isinstance(result.exception, ModelError)
-    assert "name the base's config.json by --config" in str(result.exception)
+    assert "`python -m stages.train --dry-run` plans it" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "No such file or directory", id="missing"),
+        pytest.param("{", "not JSON", id="no JSON"),
+        pytest.param("\x00", "not JSON", id="no text"),
+        pytest.param("[1]", "has no `model_type` that transformers knows", id="no object"),
+        pytest.param('{"hidden_size": 1}', "has no `model_type`", id="no type"),
+        pytest.param('{"model_type": "odd"}', "has no `model_type`", id="unknown type"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused(project, content, said):
+    """One sentence and exit code 2; a name that is no file is not looked up as a model's."""
+    if content is not None:
+        (project / "shape.json").write_text(content)
+    result = show("profiles/small.yaml", "--config", "shape.json")
+    assert isinstance(result.exception, ModelError)
+    assert result.exception.exit_code == 2
+    assert str(result.exception).startswith(f"shape.json: {said}")
 
 
 def test_a_shape_can_be_named(project):

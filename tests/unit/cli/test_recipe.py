@@ -50,7 +50,8 @@ def test_the_present_values_are_the_first_trials():
         "train.learning_rate": Range(1e-4, 1e-1, log=True, points=2),
         "train.schedule": ["cosine", "linear"],
     }
-    assert check(space) == {"train.learning_rate": 3e-3, "train.schedule": "cosine"}
+    present = train().learning_rate
+    assert check(space) == {"train.learning_rate": present, "train.schedule": "cosine"}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_present_values_are_the_first_trials():
         pytest.param(
             "train.learning_rate",
             Range(1e-6, 1e-4, log=True, points=2),
-            r"learning_rate: must hold the present value 0\.003, the first trial's; widen it",
+            r"learning_rate: must hold the present value 0\.\d+, the first trial's; widen it",
             id="without the default",
         ),
         pytest.param("train.learning_rat", [1.0], "no such number or word in params", id="unknown"),
@@ -73,6 +74,11 @@ def test_the_present_values_are_the_first_trials():
         pytest.param("split.seed", [1], "only values of `train`", id="other data"),
         pytest.param("train.window_hours", [1.0], "shapes no weight", id="operation"),
         pytest.param("train.max_length", [768], "the score itself is measured", id="ruler"),
+        pytest.param("train.seed", [41, 42], "other seeds change the luck alone", id="seed"),
+        pytest.param("train.evaluations", [4], "scores better by chance alone", id="evaluations"),
+        pytest.param("train.threads", [1, 2], "how the sums are rounded", id="threads"),
+        pytest.param("train.device", ["cpu"], "how the sums are rounded", id="device"),
+        pytest.param("train.attention", ["sdpa"], "how the sums are rounded", id="attention"),
         pytest.param("train.selection.nll", [1.0], "the score itself is measured", id="weights"),
     ],
 )
@@ -147,18 +153,42 @@ def test_a_gpu_costs_by_its_name(monkeypatch):
     """The longest name that fits."""
     monkeypatch.setattr(recipe, "_gpu", lambda: "NVIDIA H100 80GB HBM3")
     prices = {"cpu": 0.1, "H100": 3.0, "H100 80GB": 4.0}
-    assert recipe.usd_per_hour(train(device="auto", prices_usd_per_hour=prices)) == 4.0
-    assert recipe.usd_per_hour(train(device="cpu", prices_usd_per_hour=prices)) == 0.1
+    assert (
+        recipe.usd_per_hour(train(device="auto", prices_usd_per_hour=prices), is_needed=True) == 4.0
+    )
+    assert (
+        recipe.usd_per_hour(train(device="cpu", prices_usd_per_hour=prices), is_needed=True) == 0.1
+    )
 
 
 def test_without_a_gpu_the_cpus_price_counts(monkeypatch):
     """Nothing to ask."""
     monkeypatch.setattr(recipe.shutil, "which", lambda tool: None)
-    assert recipe.usd_per_hour(train(device="auto", prices_usd_per_hour={"cpu": 0.2})) == 0.2
+    assert (
+        recipe.usd_per_hour(train(device="auto", prices_usd_per_hour={"cpu": 0.2}), is_needed=True)
+        == 0.2
+    )
 
 
 def test_a_machine_without_a_price_is_an_error(monkeypatch):
     """A budget needs one."""
     monkeypatch.setattr(recipe, "_gpu", lambda: "NVIDIA L4")
     with pytest.raises(ParamsError, match="no price for 'NVIDIA L4'"):
-        recipe.usd_per_hour(train(device="auto", prices_usd_per_hour={"cpu": 0.2}))
+        recipe.usd_per_hour(train(device="auto", prices_usd_per_hour={"cpu": 0.2}), is_needed=True)
+
+
+def test_without_a_budget_no_price_is_needed(monkeypatch):
+    """The cost is then not known; `cpu` is no part of a GPU's name."""
+    monkeypatch.setattr(recipe, "_gpu", lambda: "NVIDIA cpuless L4")
+    prices = {"cpu": 0.2}
+    priced = train(device="auto", prices_usd_per_hour=prices)
+    assert recipe.usd_per_hour(priced, is_needed=False) is None
+
+
+def test_a_metric_that_a_training_does_not_write_is_refused():
+    """The error lists the figures there are, words and lists left out."""
+    recipe.check_metric(PARAMS, "best_score")
+    with pytest.raises(ParamsError, match=r"sweep\.metric: .*best_validation_nll.*got 'best_scor'"):
+        recipe.check_metric(PARAMS, "best_scor")
+    with pytest.raises(ParamsError, match="got 'adapter'"):
+        recipe.check_metric(PARAMS, "adapter")

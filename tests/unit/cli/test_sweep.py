@@ -11,6 +11,7 @@ from caretune.cli import experiment, recipe, sweep
 from caretune.errors import CaretuneError, LineageError, ParamsError
 from caretune.lineage import odometer
 from caretune.lineage.odometer import Read
+from caretune.params import loader
 from caretune.training.sweep.driver import Outcome
 from tests.house.closure import ROOT
 
@@ -54,6 +55,11 @@ def run(*words):
     return CliRunner().invoke(sweep.app, words, catch_exceptions=False)
 
 
+def rate():
+    """Return the present learning rate of the project."""
+    return loader.load(ROOT / "params.yaml").train.learning_rate
+
+
 def shown():
     """Return the sweep `one` as JSON."""
     return json.loads(run("show", "one", "--format", "json").stdout)
@@ -72,7 +78,9 @@ def test_a_sweep_tells_its_trials_and_its_best(project):
     done = run("tpe", "one")
     lines = [line for line in done.stdout.splitlines() if line.startswith("one-")]
     assert len(lines) == 5
-    assert lines[0].startswith("one-000  3.9970  60 s  alpha_per_rank=2 learning_rate=0.003 rank=8")
+    assert lines[0].startswith(
+        f"one-000  {4 - rate():.4f}  60 s  alpha_per_rank=2 learning_rate={rate()}"
+    )
     assert "stopped: all 5 trials ran" in done.stdout
     found = shown()
     best = found["trials"][found["best"]]["experiment"]
@@ -166,9 +174,40 @@ def test_nothing_is_applied_where_no_trial_is_complete(project, monkeypatch):
     """Not the least bad failure."""
     change(project / "params.yaml", "trials: 12", "trials: 1")
     monkeypatch.setattr(Fake, "run", lambda *_: Outcome(None, 1.0, reason="no luck"))
-    run("tpe", "one")
+    assert run("tpe", "one").exit_code == 1
     with pytest.raises(CaretuneError, match="sweep one: no trial is complete"):
         run("apply", "one")
+
+
+def test_another_file_gives_the_section_sweep_alone(project):
+    """Present values and prices are the workspace's, whatever else the file says."""
+    path = project / "mine.yaml"
+    path.write_text((project / "params.yaml").read_text())
+    change(path, "trials: 12", "trials: 2")
+    change(path, "  learning_rate: 2e-3", "  learning_rate: 4e-3")
+    done = run("tpe", "one", "--params", "mine.yaml")
+    assert f"one-000  {4 - rate():.4f}" in done.stdout
+    assert len(shown()["trials"]) == 2
+    assert "the best of 2 on the same validation rows" in done.stdout
+    path.write_text("train: {}\n")
+    with pytest.raises(ParamsError, match=r"mine\.yaml .*\n  sweep: missing; it says what to try"):
+        run("tpe", "one", "--params", "mine.yaml")
+
+
+def test_a_wrong_metric_is_refused_before_the_first_trial(project):
+    """Nothing is begun."""
+    change(project / "params.yaml", "metric: best_score", "metric: best_scor")
+    with pytest.raises(ParamsError, match="got 'best_scor'"):
+        run("tpe", "one")
+    assert not (project / ".caretune").exists()
+
+
+def test_without_a_price_the_cost_is_not_known(project, monkeypatch):
+    """It is said, and is not counted as nothing."""
+    change(project / "params.yaml", "trials: 12", "trials: 1")
+    monkeypatch.setattr(recipe, "usd_per_hour", lambda train, is_needed: None)
+    assert "0.0000 US dollars, 1 trials without a price" in run("tpe", "one").stdout
+    assert shown()["trials"][0]["cost_usd"] is None
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from caretune.errors import CaretuneError
-from caretune.lineage import cost
+from caretune.lineage import cost, journal
 from caretune.lineage.cost import Entry, Usage
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_a_line_that_is_not_written_whole_is_an_error(tmp_path, monkeypatch):
     path.symlink_to(full)
     with pytest.raises(OSError, match="No space left"):
         cost.append(path, entry())
-    monkeypatch.setattr(cost, "encode", lambda _entry: _Shrinking(b"{}"))
+    monkeypatch.setattr(journal, "encode", lambda _entry: _Shrinking(b"{}"))
     with pytest.raises(OSError, match="only a part of the line was written; is the disk full"):
         cost.append(tmp_path / "other.jsonl", entry())
 

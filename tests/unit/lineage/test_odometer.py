@@ -1,6 +1,7 @@
 """How often models were judged on a test split."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from caretune.errors import RecordError
 from caretune.lineage import odometer
@@ -39,3 +40,15 @@ def test_a_damaged_ledger_is_named(tmp_path):
     path.write_text("{}\n")
     with pytest.raises(RecordError, match=r"reads\.jsonl line 1: .*`test`"):
         odometer.count(path)
+
+
+def test_a_torn_last_line_blocks_nothing(tmp_path):
+    """A kill inside a line costs that line alone: it is said, and judged and put down again."""
+    path = tmp_path / "reads.jsonl"
+    odometer.append(path, read())
+    with path.open("ab") as file:
+        file.write(b'{"at":"2026-01-01","judg')
+    with capture_logs() as logs:
+        assert odometer.append(path, read(adapter="a2"))
+    assert [(log["event"], log["line"]) for log in logs] == [("torn_line_passed_over", 2)]
+    assert odometer.count(path) == {"t1": 2}

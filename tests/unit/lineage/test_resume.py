@@ -1,6 +1,7 @@
 """A resume state belongs to one training, and counts while every byte is as it was sealed."""
 
 import multiprocessing
+import shutil
 
 import pytest
 import structlog.testing
@@ -119,3 +120,34 @@ def test_two_trainers_are_kept_apart(tmp_path):
 def test_nested_values_get_dotted_names():
     """An empty section leaves no field."""
     assert resume.flat({"a": {"b": 1, "c": {}}, "d": [2]}, "p.") == {"p.a.b": 1, "p.d": [2]}
+
+
+@pytest.mark.parametrize("gone", ["checkpoint-2", ""], ids=["checkpoint", "state"])
+def test_what_a_training_removes_meanwhile_is_left_out(gone, tmp_path, monkeypatch):
+    """A folder that vanishes between its listing and its reading is no error."""
+    folder = _kept(tmp_path, 2, 4)
+    read = resume.digest.folder_files
+
+    def reading(path):
+        shutil.rmtree(folder / gone, ignore_errors=True)
+        return read(path)
+
+    monkeypatch.setattr(resume.digest, "folder_files", reading)
+    steps = [[one.step for one in state.checkpoints] for state in resume.states(tmp_path)]
+    assert steps == ([[4]] if gone else [])
+
+
+def test_half_a_removed_checkpoint_is_left_out_while_the_training_works(tmp_path):
+    """Its seal goes first; the newest without one is being written."""
+    folder = _kept(tmp_path, 2, 4)
+    (folder / "checkpoint-2/seal.json").unlink()
+    (folder / "checkpoint-6").mkdir()
+    with resume.opened(tmp_path, FIELDS):
+        (state,) = resume.states(tmp_path)
+    assert [(one.step, one.is_being_written) for one in state.checkpoints] == [
+        (4, False),
+        (6, True),
+    ]
+    assert [one.fault is None for one in resume.states(tmp_path)[0].checkpoints] == [
+        False, True, False,
+    ]  # fmt: skip

@@ -59,3 +59,9 @@ def test_the_method_name_answers_like_an_enum_member() -> None:
     assert type(config.MOELORA.value) is str
     read = MoeLoraConfig(peft_type="MOELORA", target_modules=["q_proj"])  # as from a file
     assert read.peft_type.value == "MOELORA"
+
+
+def test_balance_has_a_weight_for_each_expert() -> None:
+    """Another number of weights is refused."""
+    with pytest.raises(ModelError, match="domain_balance has 2 weights for 5 experts"):
+        MoeLoraConfig(target_modules=["q_proj"], domain_balance=[1.0, 2.0])

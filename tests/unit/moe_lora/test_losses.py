@@ -1,6 +1,7 @@
 """The router losses, against numbers worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -140,3 +141,14 @@ def test_wrong_side_inputs_are_refused(
     """A mask or ids that do not fit are an error that says what fits."""
     with pytest.raises(ModelError, match=message):
         of(logits(0, 1), mask, ids)
+
+
+def test_a_rare_domain_may_count_more() -> None:
+    """With balance the cross-entropy is the weighted mean: a token of weight 3 counts as three."""
+    config = replace(CONFIG, domain_balance=[3.0, 1.0, 1.0, 1.0])
+    given, ids = torch.zeros(1, 1, 2, 4), torch.tensor([[0, 1]])
+    given[0, 0, 0, 0] = 1.0
+    costs = torch.nn.functional.cross_entropy(given[0, 0], ids[0], reduction="none")
+    found = router_losses(given, config, None, ids).domain
+    assert found is not None
+    assert found.item() == pytest.approx(((3 * costs[0] + costs[1]) / 4).item())

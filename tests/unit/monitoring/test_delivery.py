@@ -99,6 +99,14 @@ def test_another_rule_or_subject_is_another_alert():
     assert told.tell(alert())
     assert told.tell(alert(subject="lora"))
     assert told.tell(alert(rule="full_memory"))
+    assert told.tell(alert(detail="expert a"))
+    assert told.tell(alert(detail="expert b"))
+    assert not told.tell(alert(detail="expert a"))
+
+
+def test_a_detail_stands_behind_the_unit():
+    """Which expert, for example."""
+    assert "loss, expert a (limit 2)" in alert(detail="expert a").sentence
 
 
 def test_a_resumed_run_remembers_by_the_file(tmp_path):

@@ -142,7 +142,7 @@ def test_what_stays_within_its_limit_is_none(found):
 def test_a_router_that_takes_one_expert_alone_is_told_by_that_one():
     """The expert with too much explains those with too little."""
     (finding,) = figures(loads(20, a=0.01, b=0.98, c=0.01))
-    assert (finding.value, finding.unit) == (pytest.approx(0.98), "of the choices, expert b")
+    assert (finding.value, finding.detail) == (pytest.approx(0.98), "expert b")
 
 
 def test_a_loss_that_is_no_number_is_a_step_without_one():

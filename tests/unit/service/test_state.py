@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from caretune.model import domains
 from caretune.params import loader
 from caretune.records import Message
 from caretune.service import engine, state
@@ -71,9 +70,10 @@ def by_domain(own_project, monkeypatch):
     return own_project
 
 
-def _with_classifier(project, experts):
-    """Release a classifier of the tiny dialogues beside the adapter, for these experts."""
-    fitted = fitting.fit(dialogues(12), experts, 11)
+def _with_classifier(project, **other):
+    """Release a classifier of the tiny dialogues beside the adapter, with other experts for some."""
+    fitted = fitting.fit(dialogues(12), EXPERTS, 11)
+    fitted.experts.update(other)
     assembled(project, lambda filters: fitted.write(filters.parent / "adapter"))
 
 
@@ -86,19 +86,13 @@ def test_routing_by_domain_needs_a_classifier_in_the_release(by_domain):
 
 def test_a_classifier_of_the_adapters_experts_routes(by_domain):
     """The release is ready."""
-    _with_classifier(by_domain, EXPERTS)
+    _with_classifier(by_domain)
     assert state.load(by_domain).reason is None
 
 
 def test_a_classifier_of_other_experts_leaves_a_reason(by_domain):
     """One sentence at the start, not a fault at the first request of that domain."""
-    _with_classifier(by_domain, ["crisis_safety", "general"])
-    assembled(by_domain, _rename_general)
+    _with_classifier(by_domain, crisis_safety="unheard_of")
     found = state.load(by_domain)
     assert found.desk is None
     assert "domains.json: names the expert unheard_of, the adapter has " in found.reason
-
-
-def _rename_general(filters):
-    path = filters.parent / "adapter" / domains.HEADER
-    path.write_text(path.read_text().replace('"general"', '"unheard_of"'))

@@ -175,11 +175,11 @@ def test_the_total_is_the_sum_of_its_parts():
 
 
 def test_packed_rows_without_flash_attention_need_a_mask():
-    """SDPA keeps packed rows apart by a mask of length times length."""
+    """SDPA joins them to one row, kept apart by a mask of its length times its length."""
     size = footprint.shape(REHEARSAL, config_of("lora"))
     flash = footprint.activations(size, way(packing=True, attention="flash_attention_2"))
     sdpa = footprint.activations(size, way(packing=True))
-    assert sdpa - flash == 2 * ROWS * LENGTH**2
+    assert sdpa - flash == 2 * (ROWS * LENGTH) ** 2
 
 
 def test_a_frozen_weight_costs_four_operations_and_a_trained_one_six():

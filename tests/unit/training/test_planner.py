@@ -45,6 +45,20 @@ def test_packed_rows_are_full(size):
     assert planner.plan(size, packed, SCHEDULE, DEVICE, LENGTHS).run_tokens == 8000
 
 
+@pytest.mark.parametrize(
+    ("attention", "attended"),
+    [
+        pytest.param("sdpa", 4 * 100, id="sdpa"),
+        pytest.param("flash_attention_2", 250 / 3, id="flash"),
+    ],
+)
+def test_packed_rows_are_joined_unless_flash_attention_keeps_them_apart(size, attention, attended):
+    """SDPA multiplies the 4 x 100 tokens of a batch with each other; flash the mean conversation."""
+    packed = WAY._replace(packing=True, attention=attention)
+    made = planner.plan(size, packed, SCHEDULE, DEVICE, LENGTHS)
+    assert made.work == footprint.work(size, attended, gradient_checkpointing=False)
+
+
 def test_memory_is_that_of_the_longest_row_there_is(size):
     """A limit of 100,000 tokens costs nothing where no row is so long."""
     wide = WAY._replace(length=100_000)

@@ -212,3 +212,12 @@ def test_one_row_packs(tokenizer):
     """One conversation is one packed row."""
     made = rows.prepare(tokenizer, dialogues(1), 512, None, packing=True).dataset
     assert made["seq_lengths"][:] == [[len(made["input_ids"][0])]]
+
+
+def test_rare_domains_weigh_more():
+    """Three rows of one domain and one of another: 2/3 and 2, so that both count two in sum."""
+    talk = [
+        _changed(row, domain=domain)
+        for row, domain in zip(dialogues(4), ["x", "x", "x", "y"], strict=True)
+    ]
+    assert rows.domain_balance(talk, ["x", "y", "z"]) == pytest.approx([2 / 3, 2.0, 1.0])

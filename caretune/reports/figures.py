@@ -32,7 +32,6 @@ def curves(
     title: str,
     subtitle: str,
     series: Mapping[str, Sequence[tuple[float, float]]],
-    limits: Sequence[float] = (),
 ) -> Fragment:
     """Draw named curves over the optimiser steps, each named at its end instead of in a legend.
 
@@ -40,7 +39,6 @@ def curves(
         title: What is shown, in words.
         subtitle: The unit and which direction is better.
         series: Name -> points (x, y), ordered by x. A name of the palette takes its colour.
-        limits: Values drawn as dashed lines, that the curves should stay on one side of.
     """
     with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
         figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
@@ -51,8 +49,6 @@ def curves(
             marker = "o" if len(points) <= 12 else None  # noqa: PLR2004 - single points stay visible
             axes.plot(*zip(*points, strict=True), color=colour, lw=1.8, marker=marker, ms=4)
             ends.append((points[-1][1], style.words(name), colour))
-        for limit in limits:
-            axes.axhline(limit, color=style.PALETTE["muted"], lw=1, ls=(0, (3, 3)))
         _label_ends(axes, ends)
         axes.set_xlabel("optimiser step")
         _dress(axes)

@@ -79,9 +79,38 @@ def test_a_full_disk_is_known_from_a_librarys_words(words, capsys):
 
 
 def test_another_fault_of_the_disk_keeps_its_traceback():
-    """Only a full disk is said in one sentence."""
-    with pytest.raises(PermissionError):
-        stage.guard(failing(PermissionError(errno.EACCES, "Permission denied", "models")))
+    """A full disk and a folder that may not be written are said in one sentence, no other."""
+    with pytest.raises(OSError, match="Input/output error"):
+        stage.guard(failing(OSError(errno.EIO, "Input/output error", "models")))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_may_not_be_written_is_one_sentence(number, capsys):
+    """It names the folder, and exits with 2."""
+    with pytest.raises(SystemExit) as ended:
+        stage.guard(failing(OSError(number, "no", "models")))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: models: may not be written. Change its rights and run again.\n"
+    )
+
+
+def test_what_is_written_last_is_tried_first(tmp_path):
+    """A folder that is not there yet is judged by the nearest one that is."""
+    stage.check_writable(tmp_path / "new/folder", tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_folder_is_noticed(tmp_path, monkeypatch):
+    """What the disk says when a file is tried there comes out."""
+
+    def refuse(**where):
+        raise OSError(errno.EROFS, "Read-only file system", str(where["dir"]))
+
+    monkeypatch.setattr(stage.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match="Read-only file system") as error:
+        stage.check_writable(tmp_path / "out")
+    assert error.value.filename == str(tmp_path)
 
 
 def test_our_own_bug_keeps_its_traceback():

@@ -9,6 +9,7 @@ import torch
 from peft import get_peft_model
 
 from caretune.errors import ModelError
+from caretune.moe_lora import router
 from caretune.moe_lora.config import MoeLoraConfig
 from caretune.moe_lora.router import rank_gates, top_k_gates
 from tests.fixtures import moe_lora as tiny
@@ -151,3 +152,24 @@ def test_a_copy_of_a_checkpointed_model_replays_its_own_gates() -> None:
         loss.backward()
     pairs = list(zip(model.parameters(), copied.parameters(), strict=True))
     assert all(torch.equal(one.grad, two.grad) for one, two in pairs if one.requires_grad)
+
+
+def test_logits_have_the_gradients_of_their_formula() -> None:
+    """Both outputs teach the weights; the hidden state hears of the gates alone."""
+    torch.manual_seed(0)
+    hidden = torch.randn(2, 3, 8, dtype=torch.float32, requires_grad=True)
+    weight = torch.randn(4, 8, requires_grad=True)
+    one, two = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    gates, losses = router._Logits.apply(hidden, weight)
+    assert torch.equal(gates, losses)
+    ((gates * one).sum() + (losses * two).sum()).backward()
+    found = hidden.grad, weight.grad
+    hidden.grad = weight.grad = None
+
+    def plain(x):
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-6)
+        return torch.nn.functional.linear(x, weight) * (8**0.5 / length)
+
+    torch.testing.assert_close(gates, plain(hidden))
+    ((plain(hidden) * one).sum() + (plain(hidden.detach()) * two).sum()).backward()
+    torch.testing.assert_close(found, (hidden.grad, weight.grad))

@@ -25,7 +25,9 @@ def test_the_shipped_file_is_good():
 def test_exponents_are_numbers(tmp_path):
     """`3e-4` is a float here as in DVC (YAML 1.2), never a string."""
     path = tmp_path / "params.yaml"
-    text = (ROOT / "params.yaml").read_text().replace("  learning_rate: 2e-3", "  learning_rate: 3e-4")
+    text = (
+        (ROOT / "params.yaml").read_text().replace("  learning_rate: 2e-3", "  learning_rate: 3e-4")
+    )
     path.write_text(text)
     assert loader.load(path).train.learning_rate == pytest.approx(3e-4)
 

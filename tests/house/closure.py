@@ -57,7 +57,9 @@ def expected(stage_module: str, graph: grimp.ImportGraph) -> list[str]:
             continue
         files.add(path)
         files.update(p for p in path.parent.iterdir() if p.is_file() and p.suffix in DATA_SUFFIXES)
-    return sorted({path.relative_to(ROOT).as_posix() for path in files} - NAMED_BY_PARAMS - OBSERVERS)
+    return sorted(
+        {path.relative_to(ROOT).as_posix() for path in files} - NAMED_BY_PARAMS - OBSERVERS
+    )
 
 
 def declared(stage: Any) -> list[str]:

@@ -70,7 +70,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(stage, whole, caps
             longest = max(0.1, delay)
             continue
         assert not (whole / out / "training.json").exists()
-        done = sh(f"PATH={PATH} dvc repro --single-item {target}", whole)
+        # Without --force DVC would bring the outs of the uninterrupted run back, which it knows.
+        done = sh(f"PATH={PATH} dvc repro --single-item --force {target}", whole)
         assert done.returncode == 0, done.stdout + done.stderr
         found = re.search(r"resumed from step (\d+)", done.stdout + done.stderr)
         assert found, done.stdout + done.stderr

@@ -11,7 +11,7 @@ judged on the test split is counted by the odometer; the validation split also c
 import argparse
 import json
 import tempfile
-from dataclasses import fields
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,13 @@ from caretune.model import adapter, base, compute
 from caretune.params import loader
 from caretune.params.train import OPERATION, Train
 from caretune.records import Conversation
-from caretune.safety.examples import LabelledMessage
 from caretune.training import rows as training_rows
 from caretune.training import sft
 from caretune.training.collator import Collator
-from caretune.training.objectives import Weights, prepare
+from caretune.training.objectives import prepare
 from caretune.training.order import Order
 from caretune.training.settings import Settings
+from stages import train as stage
 from tests.bench import adapter_figures
 
 CONTINUED = "base_continued"
@@ -93,16 +93,9 @@ def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tupl
         list(records.read(project / f"data/labelled/{split}.jsonl", Conversation))
         for split in ("train", "validation")
     )
-    replies = [
-        row
-        for path in sorted((project / "data/raw").glob("messages_therapeutic*.jsonl"))
-        for row in records.read(path, LabelledMessage)
-    ]
-    own = {field.name for field in fields(Settings)}
-    how = Settings(
-        **p.model_dump(include=own - {"objectives", "selection"}) | {"seed": seed},
-        objectives=Weights(**p.objectives.model_dump()),
-    )
+    files = sorted((project / "data/raw").glob("messages_therapeutic*.jsonl"))
+    replies = list(stage._kept(files, project / "data/suppressed.jsonl"))
+    how = replace(stage._settings(p), seed=seed)
     if kind == CONTINUED:
         made = continued(loaded, rows, held_out, how)
         made[0].save_pretrained(folder / "adapter/best")
@@ -130,7 +123,7 @@ def trained(kind: str, seed: int, p: Train, project: Path, folder: Path) -> tupl
         )
     fresh = base.load(project / "models/base")
     model = adapter.attach(fresh.model, folder / "adapter/best")
-    beside = prepare(loaded.tokenizer, how.objectives, rows, held_out, replies, p.seed)
+    beside = prepare(loaded.tokenizer, how.objectives, rows, held_out, replies, seed)
     beside.reference(model)
     return model, fresh.tokenizer, {
         "best_step": made.training.best_step,

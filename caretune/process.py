@@ -20,6 +20,17 @@ def die_with_parent(parent: int | None = None) -> None:
             os._exit(1)
 
 
+def is_alive(process: int) -> bool:
+    """Tell whether a process of this id runs, whoever owns it."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def cores() -> int:
     """Return how many processors this process may use; no result depends on it."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

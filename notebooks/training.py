@@ -54,7 +54,12 @@ tables.tiles(
     }
 )
 
+# %%
+training.standing(trained)
+
 # %% [markdown]
+# Whether the two differ on held-out families stands in the [evaluation report](evaluation.html).
+#
 # ## Loss
 #
 # Both count assistant turns only, in nats for each token. The left curve is what the optimiser
@@ -63,11 +68,7 @@ tables.tiles(
 
 # %%
 figures.side_by_side(
-    figures.curves(
-        "Training loss",
-        "nats per reply token, lower is better",
-        {name: figures.points(history[name], "loss") for name in adapters},
-    ),
+    training.loss(history),
     figures.curves(
         "Validation loss",
         "nats per reply token, lower is better",
@@ -76,16 +77,20 @@ figures.side_by_side(
 )
 
 # %% [markdown]
-# > **How to read this.** Both curves should fall. If validation rises while training still
-# > falls, the adapter learns its rows by heart; that is why the checkpoint with the lowest
-# > validation loss is released and not the last. Single training steps jump about: each is a
-# > handful of dialogues.
+# > **How to read this.** The validation curve should fall: it is of the same rows each time. The
+# > training curve need not fall visibly in a short training: each step is another handful of
+# > dialogues, which differ from one another by more than is learnt meanwhile, so that even the
+# > running mean may stay level. If validation rises while training falls, the adapter learns its
+# > rows by heart; that is why the checkpoint with the lowest validation score (see *Other
+# > objectives*) is released, and not the last.
 #
 # ## Other objectives
 #
 # Beside the next token of a reply an adapter may learn to find fit replies likelier than unfit
 # ones (*safety*) and a context's own reply likelier than one from another conversation
-# (*coherence*). The validation score, a weighted sum that params define, chooses what is released.
+# (*coherence*). The validation score, the sum of the validation losses weighted by
+# `params.train.selection`, chooses what is released: the lowest. Where only the response NLL has a
+# weight, that is the lowest validation loss above.
 
 # %%
 training.objectives(history)
@@ -175,11 +180,12 @@ load = {name: share for name, share in last.items() if name.startswith("router/l
 tables.bars({name.rsplit("/")[-1]: share for name, share in load.items()}, "rate", "moe_lora")
 
 # %% [markdown]
-# > **How to read this.** An expert near 0 is never asked and has learnt nothing. An expert near
-# > 1 is asked by everybody, and the mixture is a plain LoRA again. No limit is drawn: the alert
-# > judges the mean over the last 20 logged steps against `params.train.alerts`, so that a single
-# > batch of few domains sets off none. A row whose domain has no expert of its own
-# > teaches *general*; a row without a domain teaches the router nothing.
+# > **How to read this.** An expert near 0 has hardly any say and learns hardly anything. A router
+# > sends each token to `params.train.moe_lora.top_k` experts: where that many of them share nearly
+# > all of the work, every token goes the same way, and the mixture is little more than a plain
+# > LoRA again. No limit is drawn: the alert judges the mean over the last 20 logged steps against
+# > `params.train.alerts`, so that a single batch of few domains sets off none. A row whose domain
+# > has no expert of its own teaches *general*; a row without a domain teaches the router nothing.
 #
 # ## The domain classifier
 #

@@ -29,6 +29,7 @@ def main(
     the same bytes.
     """
     p = loader.load(params).base
+    stage.check_writable(out, metrics, timing, scratch)
     from caretune.model import base, chat, circumstances, compute, rehearsal
 
     compute.prepare(p.threads)

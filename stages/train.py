@@ -1,13 +1,14 @@
 """Train one adapter on the base: the MoE-LoRA, or a plain LoRA of the same total rank."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
 import typer
+from msgspec import structs
 
 from caretune import process, records
 from caretune.cli import stage
@@ -22,6 +23,20 @@ from caretune.records import Conversation, Message
 from caretune.safety.examples import LabelledMessage
 
 log = structlog.get_logger()
+
+_SPEED = {
+    "accumulation",
+    "batch_size",
+    "dropout",
+    "gradient_checkpointing",
+    "loader",
+    "max_length",
+    "moe_lora",
+    "objectives",
+    "packing",
+    "target_modules",
+}
+"""Fields of `train` that a measured speed holds for; machine and base come on top."""
 
 
 def main(
@@ -41,8 +56,9 @@ def main(
     """Train one adapter on the base: the MoE-LoRA, or a plain LoRA of the same total rank.
 
     Interrupted at any moment, it goes on from its last checkpoint in SCRATCH and ends with the
-    same bytes. At params.train.window_hours or max_cost_usd it stops with exit code 75. --dry-run
-    prints parameters, memory, tokens, steps, time and cost as they are to be expected, and ends.
+    same bytes. At params.train.window_hours or max_cost_usd it stops with exit code 75, and where
+    the latter is spent already it does not begin. --dry-run prints parameters, memory, tokens,
+    steps, time and cost as they are to be expected, and ends.
     """
     p = loader.load(params).train
     if not dry_run:
@@ -50,11 +66,12 @@ def main(
     from caretune.model import adapter as adapters
     from caretune.model import base as bases
     from caretune.model import circumstances, compute, machine
-    from caretune.training import domains, sft, tracker
+    from caretune.training import budget, domains, sft, tracker
 
     compute.prepare(p.threads)
-    loaded = bases.load(base, p.device, p.attention)
-    on = machine.choose(p.device, p.attention, loaded.record.dtype)
+    record = bases.read_record(base)
+    on = machine.choose(p.device, p.attention, record.dtype)
+    limits = _limits(p, on.name)
     config = adapters.configure(
         adapter,
         **p.moe_lora.model_dump(),
@@ -64,9 +81,14 @@ def main(
         target_modules=p.target_modules,
     )
     rows = list(records.read(labelled / "train.jsonl", Conversation))
+    here = circumstances.fields(p.threads, record.dtype, on.name, on.attention)
+    speed = _speed(p, adapter, record.weights_sha256, here)
     if dry_run:
-        for line in _expected(p, loaded, config, on, rows, timing):
-            typer.echo(line)
+        lines = _expected(
+            p, bases.load(base, p.device, p.attention), config, on, rows, _measured(timing, speed)
+        )
+        if process.is_first():
+            typer.echo("\n".join(lines))
         return
     splits = [labelled / "train.jsonl", labelled / "validation.jsonl"]
     shaping = {
@@ -77,8 +99,10 @@ def main(
             for path in (*splits, *replies, suppressed)
         },
         **resume.flat(_shaping(p), "params.train."),
-        **circumstances.fields(p.threads, loaded.record.dtype, on.name, on.attention),
+        **here,
     }
+    budget.check(limits, resume.Resume(scratch, shaping).folder, p.steps)
+    loaded = bases.load(base, p.device, p.attention)
     with (
         resume.opened(scratch, shaping) as state,
         tracker.opened(
@@ -101,7 +125,7 @@ def main(
             resume=state,
             device=on.name,
             replies=list(_kept(replies, suppressed)),
-            operation=_operation(p, on.name, (_alerting(p, adapter), *shown)),
+            operation=_operation(p, limits, (_alerting(p, adapter), *shown)),
         )
         if not process.is_first():
             return
@@ -109,7 +133,7 @@ def main(
             for folder in ("best", "last"):
                 classifier.write(out / folder)
         records.write_json(live / "history.json", trained.history)
-        records.write_json(timing, trained.timing)
+        records.write_json(timing, structs.asdict(trained.timing) | {"speed_sha256": speed})
         # Last: a folder without it is not whole.
         records.write_json(out / "training.json", trained.training)
         state.clear()
@@ -165,26 +189,59 @@ def _alerting(p: Train, adapter: str) -> Any:
     return Alerting(limits, told, adapter)
 
 
-def _operation(p: Train, device: str, callbacks: tuple[Any, ...]) -> Any:
-    """Return how to run, as the library takes it."""
+def _limits(p: Train, device: str) -> Any:
+    """Return what the training may take, as the library takes it.
+
+    Raises:
+        ParamsError: There is a budget, and the device has no price.
+    """
     from caretune.training import budget
-    from caretune.training.settings import Operation
 
     price = cost.price(device, p.prices_usd_per_hour)
     if p.max_cost_usd is not None and price is None:
         known = ", ".join(sorted(p.prices_usd_per_hour))
         fault = f"train.prices_usd_per_hour: expected a price of {device}, got prices of {known}"
         raise ParamsError("params.yaml", [fault])
-    limits = budget.Limits(
+    return budget.Limits(
         window_s=p.window_hours and p.window_hours * 3600,
         max_cost_usd=p.max_cost_usd,
-        usd_per_hour=(price or 0.0) * int(os.environ.get("WORLD_SIZE", "1")),
+        usd_per_hour=(price or 0.0) * _processes(),
     )
+
+
+def _processes() -> int:
+    """Return how many processes of `torchrun` train together, each on a device of its own."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _operation(p: Train, limits: Any, callbacks: tuple[Any, ...]) -> Any:
+    """Return how to run, as the library takes it."""
+    from caretune.training.settings import Operation
+
     return Operation(p.checkpoint_steps, limits, **p.loader.model_dump(), callbacks=callbacks)
 
 
+def _speed(p: Train, adapter: str, base: str, here: Mapping[str, Any]) -> str:
+    """Return the sha256 of what shapes the speed of a training, its rows and our code left out."""
+    machine = {name: value for name, value in here.items() if name.startswith("machine.")}
+    return digest.sha256_value(
+        {"adapter": adapter, "base": base, **machine, **p.model_dump(include=_SPEED)}
+    )
+
+
+def _measured(timing: Path, speed: str) -> float | None:
+    """Return the tokens a second of the last run, where all that shapes its speed was the same."""
+    found = records.read_json(timing) if timing.exists() else {}
+    return found["tokens_per_second"] if found.get("speed_sha256") == speed else None
+
+
 def _expected(
-    p: Train, loaded: Any, config: Any, on: Any, rows: list[Conversation], timing: Path
+    p: Train,
+    loaded: Any,
+    config: Any,
+    on: Any,
+    rows: list[Conversation],
+    measured: float | None,
 ) -> list[str]:
     """Return the estimate of this training, line by line."""
     from caretune.model import machine
@@ -192,7 +249,6 @@ def _expected(
     from caretune.training import rows as training_rows
 
     lengths = training_rows.lengths(loaded.tokenizer, rows, p.max_length)
-    measured = records.read_json(timing) if timing.exists() else {}
     plan = planner.plan(
         footprint.shape(loaded.model.config, config),
         footprint.Way(
@@ -210,11 +266,10 @@ def _expected(
             on.memory_bytes,
             machine.peak_flops(on),
             cost.price(on.name, p.prices_usd_per_hour),
+            _processes(),
         ),
         lengths,
-        measured_tokens_per_second=measured.get("tokens_per_second")
-        if measured.get("device") == on.name
-        else None,
+        measured_tokens_per_second=measured,
     )
     return planner.lines(plan)
 

@@ -1,7 +1,7 @@
 """`caretune checkpoints`: what interrupted trainings go on from."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -38,18 +38,19 @@ class _Kept(NamedTuple):
 def show() -> None:
     """List the checkpoints of unended trainings; every byte is read and compared with its seal."""
     table = Table("training", "state", "step", "MB", "bytes as sealed")
-    for kept in _all():
+    states = _states()
+    for kept in _checkpoints(states):
         size = _bytes(kept.checkpoint.folder)
         table.add_row(
             kept.training,
             kept.state.folder.name,
             str(kept.checkpoint.step),
             f"{size / 1e6:.1f}",
-            "being written" if kept.checkpoint.is_being_written else kept.checkpoint.fault or "yes",
+            _sealed(kept),
         )
     if table.row_count:
         Console().print(table)
-    else:
+    if not _told(states) and not table.row_count:
         typer.echo("no training was interrupted: there is nothing to go on from")
 
 
@@ -57,14 +58,18 @@ def show() -> None:
 def verify() -> None:
     """Check every checkpoint against its seal; exit code 1 where a byte differs.
 
-    One that a training at work has not sealed yet is left out.
+    One that a training at work has not sealed yet is left out. A state whose fingerprint cannot be
+    read is a fault too.
     """
-    kept = [one for one in _all() if not one.checkpoint.is_being_written]
+    states = _states()
+    kept = [one for one in _checkpoints(states) if not one.checkpoint.is_being_written]
     faults = [one for one in kept if one.checkpoint.fault]
     for one in faults:
         typer.echo(f"{one.checkpoint.folder}: {one.checkpoint.fault}")
-    typer.echo(f"{len(kept)} checkpoints, {len(faults)} with a fault")
-    raise typer.Exit(bool(faults))
+    damaged = _told(states)
+    more = f"; states with a fault: {damaged}" if damaged else ""
+    typer.echo(f"{len(kept)} checkpoints, {len(faults)} with a fault{more}")
+    raise typer.Exit(bool(faults or damaged))
 
 
 @app.command()
@@ -80,10 +85,11 @@ def restore(
         typer.Option(metavar="PREFIX", help="First characters of the state, where several fit."),
     ] = "",
 ) -> None:
-    r"""Set an unended training back to an earlier checkpoint, after a loss spike for example.
+    r"""Set an unended training back to an earlier checkpoint.
 
-    Later checkpoints are removed, and the next `dvc repro` goes on from this one. With --to nothing
-    is set back: the adapter of that step is written, to be tried with a base. A damaged checkpoint,
+    Later checkpoints are removed, and the next `dvc repro` goes on from this one, to the same bytes: a
+    loss spike comes again, so change params instead. With --to nothing is set back: the adapter of
+    that step is written, to be tried with a base. A damaged checkpoint,
     one of other params than params.yaml has now, and any of a training at work is refused. Params are
     what is compared: on other data, code or another machine the next `dvc repro` begins anew.
 
@@ -118,16 +124,31 @@ def _roots() -> dict[str, Path]:
     return {"base": layout.path("base", "--scratch")} | {name: adapters / name for name in names}
 
 
-def _all() -> Iterator[_Kept]:
-    """Yield the checkpoints of all trainings, by training, state and step."""
-    for training, root in _roots().items():
-        yield from _of(training, root)
+def _states() -> dict[str, list[State]]:
+    """Return training -> its states; every byte of their checkpoints is read."""
+    return {training: resume.states(root) for training, root in _roots().items()}
 
 
-def _of(training: str, root: Path) -> Iterator[_Kept]:
-    for state in resume.states(root):
-        for checkpoint in state.checkpoints:
-            yield _Kept(training, state, checkpoint)
+def _checkpoints(states: Mapping[str, list[State]]) -> Iterator[_Kept]:
+    """Yield the checkpoints, by training, state and step."""
+    for training, found in states.items():
+        for state in found:
+            for checkpoint in state.checkpoints:
+                yield _Kept(training, state, checkpoint)
+
+
+def _sealed(kept: _Kept) -> str:
+    if kept.checkpoint.is_being_written:
+        return "being written"
+    return kept.checkpoint.fault or ("yes, in a damaged state" if kept.state.fault else "yes")
+
+
+def _told(states: Mapping[str, list[State]]) -> int:
+    """Say what is wrong with each damaged state, and return how many there are."""
+    damaged = [state for found in states.values() for state in found if state.fault]
+    for state in damaged:
+        typer.echo(f"{state.folder}: {state.fault}")
+    return len(damaged)
 
 
 def _unknown(training: str, step: int) -> LineageError:
@@ -140,15 +161,18 @@ def _chosen(training: str, step: int, prefix: str) -> _Kept:
     """Return the one checkpoint of that step whose params are those of now, whole."""
     found = [
         one
-        for one in _of(training, _roots()[training])
+        for one in _checkpoints({training: resume.states(_roots()[training])})
         if one.checkpoint.step == step and one.state.folder.name.startswith(prefix)
     ]
     if not found:
         raise _unknown(training, step)
+    known = [one for one in found if not one.state.fault]
+    if not known:
+        raise LineageError(f"{found[0].state.folder}: {found[0].state.fault}")
     now = _params(training)
-    fitting = [one for one in found if not resume.differing(_known(one.state), now)]
+    fitting = [one for one in known if not resume.differing(_known(one.state), now)]
     if not fitting:
-        resume.check(State(found[0].state.folder, _known(found[0].state), []), now)
+        resume.check(State(known[0].state.folder, _known(known[0].state), []), now)
     if len(fitting) > 1:
         names = ", ".join(one.state.folder.name for one in fitting)
         raise LineageError(

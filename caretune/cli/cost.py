@@ -77,7 +77,9 @@ def cost(
     entries = [entry for entry in found.entries if since is None or entry.start >= _utc(since)]
     if not entries:
         after = f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
-        raise CaretuneError(f"{ledger}: no run{after}. Name an earlier time, or run `dvc repro`.")
+        lost = f", and {found.unreadable} lines that cannot be read" if found.unreadable else ""
+        advice = "Name an earlier time, or run" if since else "Run"
+        raise CaretuneError(f"{ledger}: no run{after}{lost}. {advice} `dvc repro`.")
     tables = {
         "stage": _summed({entry.run: entry.stage for entry in entries}, entries, prices),
         "commit": _summed({entry.run: entry.commit for entry in entries}, entries, prices),

@@ -20,6 +20,7 @@ from caretune.records import Conversation
 _CHARACTERS_A_TOKEN = 4
 """Of English; assumed, for the base's own tokenizer need not be here."""
 _WINDOW_HOURS = 12.0
+"""Of the table, where the profile has no window; assumed."""
 
 
 def plan(
@@ -77,21 +78,23 @@ def plan(
         peak_flops=machine.stated_flops(stated, params.base.dtype),
         usd_per_hour=cost.price(stated.name, p.prices_usd_per_hour),
     )
-    hours = p.window_hours or _WINDOW_HOURS
     lengths, said = _lengths(p)
-    made = planner.plan(
-        size, way, planner.Schedule(p.steps, p.accumulation, hours), device, lengths
-    )
+    schedule = planner.Schedule(p.steps, p.accumulation, p.window_hours)
+    made = planner.plan(size, way, schedule, device, lengths)
     mean = made.epoch_tokens / len(lengths)
     typer.echo(f"shape        {shape_file}\nrows         {said}")
     typer.echo("\n".join(planner.lines(made)))
+    hours = p.window_hours or _WINDOW_HOURS
+    window = f"{hours:g} h" if p.window_hours else f"{hours:g} h (assumed: it has no window)"
+    rows = f"{'packed' if p.packing else 'unpacked'} rows, {way.attention}"
+    typer.echo(f"\nthe quickest that fits {gpu}, and how far {window} go, {rows}:")
     options = planner.recommend(size, way, device, hours, row_length=mean)
-    typer.echo(f"\nwhat fits {gpu}, and how far {hours:g} h go (packed rows, {way.attention}):")
     typer.echo("\n".join(planner.option_lines(options)))
 
 
 def _shape(file: Path) -> Any:
     """Read the config of a base; a name that is no file is never looked up elsewhere."""
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING, AutoConfig
 
     try:
@@ -108,7 +111,13 @@ def _shape(file: Path) -> Any:
             f"{file}: has no `model_type` that transformers knows. Name the base's config.json by "
             "--config."
         )
-    return AutoConfig.from_pretrained(file, local_files_only=True)
+    try:
+        return AutoConfig.from_pretrained(file, local_files_only=True)
+    except (StrictDataclassError, ArithmeticError) as error:
+        raise ModelError(
+            f"{file}: not the config of a model: {' '.join(str(error).split())}. Mend it, or name "
+            "the base's config.json by --config."
+        ) from None
 
 
 def _shape_file(profile: Path, source: str) -> Path:

@@ -150,6 +150,23 @@ def check_metric(path: Path, metric: str) -> None:
         raise ParamsError(str(path), [fault])
 
 
+def check_unlimited(path: Path, train: Train) -> None:
+    """Check that no trial is stopped before its end, with all that it learnt.
+
+    Raises:
+        ParamsError: A training has a window or a budget of its own.
+    """
+    limits = ("window_hours", "max_cost_usd")
+    faults = [
+        f"train.{name}: would end trials that have no second try; set it to null for a sweep and "
+        f"limit the sweep by sweep.{name}"
+        for name in limits
+        if getattr(train, name) is not None
+    ]
+    if faults:
+        raise ParamsError(str(path), faults)
+
+
 def usd_per_hour(train: Train, *, is_needed: bool) -> float | None:
     """Return the price of this machine: of its GPU where the training takes one, else of `cpu`.
 

@@ -105,7 +105,8 @@ def check_writable(*paths: Path) -> None:
         OSError: A folder may not be written; `guard` says which.
     """
     for path in paths:
-        folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+        whole = path.absolute()
+        folder = next(place for place in (whole, *whole.parents) if place.is_dir())
         with tempfile.TemporaryFile(dir=folder):
             pass
 

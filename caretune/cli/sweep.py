@@ -122,6 +122,7 @@ def _sweep(sampler: Literal["grid", "random", "tpe"], name: str, path: Path) -> 
         for key, domain in wanted.space.items()
     }
     recipe.check_metric(path, wanted.metric)
+    recipe.check_unlimited(path, p.train)
     present = recipe.check_space(space, path, values)
     steps = recipe.check_source()
     plan = driver.Plan(

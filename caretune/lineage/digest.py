@@ -114,10 +114,3 @@ def differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> dict[s
         elif recorded[name] != found[name]:
             faults[name] = f"has sha256 {found[name][:12]}, the manifest says {recorded[name][:12]}"
     return faults
-
-
-def first_difference(recorded: Mapping[str, str], found: Mapping[str, str]) -> str | None:
-    """Name the first file that is missing, extra or altered, or None when all agree."""
-    for name, fault in differences(recorded, found).items():
-        return f"{name} {fault}"
-    return None

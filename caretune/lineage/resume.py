@@ -9,10 +9,11 @@ with its digest; one that a kill or a flipped bit left in pieces is passed over.
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import structlog
 
@@ -24,6 +25,12 @@ log = structlog.get_logger()
 
 _FIELDS, _SEAL, _LOCK = "fingerprint.json", "seal.json", "lock"
 _PREFIX = "checkpoint-"
+_ORPHANS_S = 10.0
+"""Longest that the loader processes of a killed training keep its lock."""
+_UNKNOWN = (
+    f"{_FIELDS}: not to be read, so nobody can tell which training this state is of. If it is that of "
+    "now, `dvc repro` goes on from it and writes the file anew; else delete the folder."
+)
 _KEPT = 2
 """Checkpoints kept: the newest, and the one before in case the newest is damaged."""
 
@@ -47,6 +54,8 @@ class State(NamedTuple):
     """What shapes its weights: dotted name -> value."""
     checkpoints: list[Checkpoint]
     """By step."""
+    fault: str | None = None
+    """Why nobody can tell which training it is of, and what to do, or None; `fields` is empty then."""
 
 
 class Resume:
@@ -75,7 +84,10 @@ class Resume:
             log.warning("checkpoint removed", step=checkpoint.step, fault=checkpoint.fault)
             remove(checkpoint.folder)
         for file in sorted(self.folder.parent.glob(f"*/{_FIELDS}")):
-            names = differing(self.fields, records.read_json(file))
+            try:
+                names = differing(self.fields, records.read_json(file))
+            except CaretuneError:
+                names = [f"{_FIELDS}: not to be read"]
             if names:
                 log.info(
                     "another training's state is left alone", state=file.parent.name, differs=names
@@ -129,37 +141,46 @@ def locked(root: Path) -> Iterator[None]:
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / _LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        ends = time.monotonic() + _ORPHANS_S
+        while not _taken(lock):
             lock.seek(0)
-            raise LineageError(
-                f"{root}: process {lock.read().strip() or 'unknown'} trains here already. Wait for "
-                "it, or end it and run again."
-            ) from error
+            holder = lock.read().strip()
+            if time.monotonic() > ends or (holder and process.is_alive(int(holder))):
+                raise LineageError(
+                    f"{root}: process {holder or 'unknown'} trains here already. Wait for it, or end "
+                    "it and run again."
+                )
+            time.sleep(0.1)
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
 
 
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def states(root: Path) -> list[State]:
     """Return the states below a folder, by name; every byte is read and compared.
 
     A training may be at work: what it removes meanwhile is left out, and the newest checkpoint may
-    be one that it still writes.
+    be one that it still writes. A state whose fingerprint cannot be read is damaged (its `fault`).
     """
     found = []
     for file in sorted(root.glob(f"*/{_FIELDS}")):
         try:
             fields = records.read_json(file)
-        except CaretuneError:
-            if file.exists():
-                raise
-            continue
+        except (CaretuneError, OSError):
+            fields = None
+        fault = None if isinstance(fields, dict) else _UNKNOWN
         checkpoints = _seen(file.parent)
         if file.exists():
-            found.append(State(file.parent, fields, checkpoints))
+            found.append(State(file.parent, {} if fault else fields, checkpoints, fault))
     return found
 
 

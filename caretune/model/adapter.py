@@ -9,8 +9,9 @@ from typing import Any, Literal, cast
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from torch import nn
+from torch.distributed.tensor import DTensor
 
-from caretune import records
+from caretune import process, records
 from caretune.errors import ModelError
 from caretune.moe_lora.config import MoeLoraConfig
 from caretune.moe_lora.register import register
@@ -150,13 +151,26 @@ def attach(model: Any, folder: Path, name: str = "default") -> PeftModel:
 
 
 def save(model: PeftModel, folder: Path) -> None:
-    """Write the adapter's two files, in bytes that depend on its weights and config alone."""
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    """Write the adapter's two files, in bytes that depend on its weights and config alone.
+
+    Every process of a training calls it, since each may hold a part of every weight; the first one
+    writes.
+    """
+    own = cast(str, model.base_model.prefix)
+    weights = {name: _whole(value) for name, value in model.state_dict().items() if own in name}
+    if not process.is_first():
+        return
+    model.save_pretrained(str(folder), save_embedding_layers=False, state_dict=weights)
     (folder / "README.md").unlink()
     config = folder / "adapter_config.json"
     fields = records.read_json(config)
     # PEFT keeps the names in a set and writes them in the order of this run's string hashes.
     records.write_json(config, fields | {"target_modules": sorted(fields["target_modules"])})
+
+
+def _whole(weight: torch.Tensor) -> torch.Tensor:
+    """Return a weight that FSDP spread over the processes in one piece; any other as it is."""
+    return weight.full_tensor().cpu() if isinstance(weight, DTensor) else weight
 
 
 @contextmanager

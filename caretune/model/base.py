@@ -5,6 +5,7 @@ weights too; of a checkpoint only their digest, and loading compares it with the
 that an adapter never meets another base than the one it was trained on.
 """
 
+import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -44,6 +45,8 @@ class Loaded(NamedTuple):
     model: Any
     tokenizer: Any
     record: BaseRecord
+    device: str
+    """Where it computes, as torch names it; the model is there, or goes there in parts (FSDP)."""
 
 
 def keep_rehearsal(model: Any, tokenizer: Any, end_of_turn: str, out: Path) -> BaseRecord:
@@ -166,7 +169,14 @@ def load(folder: Path, device: str = "auto", attention: str = "auto") -> Loaded:
     model.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=ends, pad_token_id=tokenizer.pad_token_id
     )
-    return Loaded(model.to(on.device).eval(), tokenizer, record)
+    # No GPU may hold all of it: from here accelerate takes it there block by block.
+    place = "cpu" if _is_spread() else on.device
+    return Loaded(model.to(place).eval(), tokenizer, record, on.device)
+
+
+def _is_spread() -> bool:
+    """Tell whether `accelerate launch` asked for weights spread over the processes (FSDP)."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def _verified(folder: Path, record: BaseRecord) -> Path:

@@ -26,6 +26,7 @@ def fields(threads: int, dtype: str, *device: str) -> dict[str, Any]:
     place = {
         "machine.device": list(device),
         "machine.processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "machine.fsdp": os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true",
     }
     versions = {f"machine.{name}": metadata.version(name) for name in _LIBRARIES}
     return resume.flat(msgspec.structs.asdict(here), "machine.") | versions | place | code

@@ -20,6 +20,7 @@ from rich.progress import track
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from caretune.errors import ModelError
 from caretune.lineage.resume import Resume
 from caretune.model import base, chat, tokenizer
 from caretune.records import Conversation
@@ -100,8 +101,12 @@ def make(
         resume: What an interrupted run of this very training goes on from; None keeps nothing.
 
     Raises:
-        ModelError: The template cannot train and serve.
+        ModelError: There are no rows, or the template cannot train and serve.
     """
+    if not conversations:
+        raise ModelError(
+            "the base: no rows to train on. Run `dvc repro split` and look at its counts."
+        )
     texts = (message.content for row in conversations for message in row.messages)
     words = tokenizer.learn(texts, recipe.vocabulary, template, end_of_turn)
     chat.check_template(words, end_of_turn)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from caretune.errors import ModelError
 from caretune.moe_lora.config import MoeLoraConfig
+from caretune.moe_lora.router import top_k_gates
 
 UNSUPERVISED = -100
 """Domain id of a row or token that may go to any expert."""
@@ -17,7 +18,8 @@ class RouterLosses(NamedTuple):
     """Losses and figures of one forward pass, means over real tokens and routers; scalars."""
 
     load_balance: Tensor
-    """1 = every expert gets the same load and probability; up to `experts` = one gets all."""
+    """1 = every expert gets the same load and probability; `experts / top_k` = all tokens choose the same
+    ones, and the first with certainty."""
     z: Tensor
     """Mean square of the log of the summed exponentials; 0 = logits that need no softmax."""
     domain: Tensor | None
@@ -28,7 +30,8 @@ class RouterLosses(NamedTuple):
     domain_accuracy: Tensor | None
     """Share of supervised tokens whose likeliest expert is their domain's; 1 = all."""
     expert_load: Tensor
-    """Share of the top-k choices that each expert got, `(experts,)`, sums to 1."""
+    """Share of the gates that each expert got, `(experts,)`, sums to 1; 1 = it got all of every token.
+    (A share of the choices would end at `1 / top_k`.)"""
 
 
 def router_losses(
@@ -58,6 +61,7 @@ def router_losses(
     probabilities = tokens.softmax(-1)
     choices = torch.zeros_like(tokens).scatter(-1, tokens.topk(config.top_k).indices, 1.0)
     load = choices.mean(1) / config.top_k  # -> (routers, experts)
+    gates = top_k_gates(tokens.detach(), config.top_k)
     experts = logits.shape[-1]
     load_balance = experts * (load * probabilities.mean(1)).sum(-1).mean()
     z = tokens.logsumexp(-1).square().mean()
@@ -75,7 +79,7 @@ def router_losses(
             domain = F.cross_entropy(chosen.flatten(0, 1), target.flatten(), weight=weight)
             accuracy = (chosen.argmax(-1) == target).float().mean()
             total = total + config.domain_weight * domain
-    return RouterLosses(load_balance, z, domain, total, accuracy, load.mean(0))
+    return RouterLosses(load_balance, z, domain, total, accuracy, gates.mean((0, 1)))
 
 
 def _real_tokens(attention_mask: Tensor | None, logits: Tensor) -> Tensor:

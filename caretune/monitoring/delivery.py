@@ -35,7 +35,8 @@ class Alert(msgspec.Struct, frozen=True):
     rule: str
     subject: str
     """What it is about: an adapter in training, a stage."""
-    value: float
+    value: float | None
+    """None: no number, as a loss that is NaN."""
     threshold: float
     """The limit that was crossed."""
     unit: str
@@ -57,8 +58,9 @@ class Alert(msgspec.Struct, frozen=True):
         """Say it in a line, as chat programs show it."""
         at = "" if self.step is None else f" at step {self.step}"
         detail = f", {self.detail}" if self.detail else ""
+        value = "no number" if self.value is None else f"{self.value:g}"
         return (
-            f"{self.rule}: {self.subject}{at}: {self.value:g} {self.unit}{detail} "
+            f"{self.rule}: {self.subject}{at}: {value} {self.unit}{detail} "
             f"(limit {self.threshold:g}). Read {self.runbook}"
         )
 

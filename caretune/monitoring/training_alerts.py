@@ -6,7 +6,7 @@ goes on after a kill is judged as one.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean, median
 from typing import NamedTuple
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
         return Alert(
             rule=self.rule,
             subject=subject,
-            value=self.value,
+            value=self.value if math.isfinite(self.value) else None,
             threshold=self.threshold,
             unit=self.unit,
             step=step,
@@ -77,14 +77,21 @@ class Finding(NamedTuple):
         )
 
 
-def of_figures(logged: Sequence[Mapping[str, float]], limits: Limits) -> list[Finding]:
+def of_figures(
+    logged: Sequence[Mapping[str, float]], limits: Limits, untaught: Collection[str] = ()
+) -> list[Finding]:
     """Judge the newest of a trainer's logged figures.
 
     Args:
         logged: All so far, the newest last; at least one.
         limits: The most that is no alert.
+        untaught: Experts whose domain has no row; that few tokens choose one is no collapse.
     """
-    return [*_loss(logged, limits), *_validation(logged, limits), *_router(logged, limits)]
+    return [
+        *_loss(logged, limits),
+        *_validation(logged, limits),
+        *_router(logged, limits, untaught),
+    ]
 
 
 def of_steps(seconds: Sequence[float], limits: Limits) -> list[Finding]:
@@ -147,14 +154,18 @@ def _validation(logged: Sequence[Mapping[str, float]], limits: Limits) -> Iterat
         yield from _over("diverging_validation", rise, limits.validation_rise, unit)
 
 
-def _router(logged: Sequence[Mapping[str, float]], limits: Limits) -> Iterator[Finding]:
+def _router(
+    logged: Sequence[Mapping[str, float]], limits: Limits, untaught: Collection[str]
+) -> Iterator[Finding]:
     """Judge the expert that is farthest out, over the last figures together."""
     names = sorted(name for name in logged[-1] if name.startswith(LOAD))
     recent = [row for row in logged if LOSS in row][-_RECENT:]
     if not names or len(recent) < _FEWEST:
         return
     loads = {name: fmean(row[name] for row in recent if name in row) for name in names}
-    most, least = max(names, key=loads.__getitem__), min(names, key=loads.__getitem__)
+    most = max(names, key=loads.__getitem__)
+    taught = [name for name in names if name.removeprefix(LOAD) not in untaught]
+    least = min(taught or names, key=loads.__getitem__)
     if loads[most] > limits.max_expert_load:
         name, limit = most, limits.max_expert_load
     elif loads[least] < limits.min_expert_load:
@@ -162,7 +173,7 @@ def _router(logged: Sequence[Mapping[str, float]], limits: Limits) -> Iterator[F
     else:
         return
     detail = f"expert {name.removeprefix(LOAD)}"
-    yield Finding("router_collapse", loads[name], limit, "of the choices", detail)
+    yield Finding("router_collapse", loads[name], limit, "of the gates", detail)
 
 
 def _all(logged: Sequence[Mapping[str, float]], name: str) -> list[float]:

@@ -123,9 +123,9 @@ class Alerts(Section):
     validation_rise: PositiveFloat
     """Nats a token by which the validation NLL stands above its best."""
     min_expert_load: Rate
-    """Smallest share of the router's choices that an expert may get."""
+    """Smallest share of the gates that an expert with rows of its own may get."""
     max_expert_load: Rate
-    """Largest share of the router's choices that an expert may get."""
+    """Largest share of the gates that an expert may get."""
     max_slowdown_ratio: PositiveFloat
     """Seconds a step over the median of the run so far."""
     max_memory_rate: Rate

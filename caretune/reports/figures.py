@@ -32,6 +32,7 @@ def curves(
     title: str,
     subtitle: str,
     series: Mapping[str, Sequence[tuple[float, float]]],
+    beneath: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> Fragment:
     """Draw named curves over the optimiser steps, each named at its end instead of in a legend.
 
@@ -39,6 +40,8 @@ def curves(
         title: What is shown, in words.
         subtitle: The unit and which direction is better.
         series: Name -> points (x, y), ordered by x. A name of the palette takes its colour.
+        beneath: The single values behind curves of means, by the same names, drawn paler; all but
+            the first curve are dashed then, since means lie on one another.
     """
     with mpl.rc_context({"svg.hashsalt": f"caretune/{title}", "svg.fonttype": "none"}):
         figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
@@ -47,7 +50,14 @@ def curves(
         for place, (name, points) in enumerate(series.items()):
             colour = style.PALETTE.get(name, style.PALETTE[_CURVES[place % len(_CURVES)]])
             marker = "o" if len(points) <= 12 else None  # noqa: PLR2004 - single points stay visible
-            axes.plot(*zip(*points, strict=True), color=colour, lw=1.8, marker=marker, ms=4)
+            dashes = (0, (3, 1.5)) if beneath and place else "-"
+            axes.plot(
+                *zip(*points, strict=True), color=colour, lw=1.8, ls=dashes, marker=marker, ms=4
+            )
+            if beneath:
+                axes.plot(
+                    *zip(*beneath[name], strict=True), color=colour, lw=0.8, alpha=0.3, zorder=1
+                )
             ends.append((points[-1][1], style.words(name), colour))
         _label_ends(axes, ends)
         axes.set_xlabel("optimiser step")

@@ -50,7 +50,7 @@ def render(notebook: Path, out: Path, parameters: Mapping[str, str]) -> None:
     done = normalise(execute(draft, parameters))
     text = nbformat.writes(done)  # type: ignore[no-untyped-call]  # the library is half typed
     records.write_text(out.with_name(f"{out.name}.ipynb"), f"{text}\n")
-    page = to_html(done, out.name, parameters["reports"])
+    page = to_html(done, out.name, notebook.name, parameters["reports"])
     records.write_text(out.with_name(f"{out.name}.html"), page)
 
 
@@ -138,15 +138,23 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def to_html(notebook: NotebookNode, name: str, inputs: str) -> str:
-    """Return an executed notebook as one page that needs no other file; code cells are left out."""
+def to_html(notebook: NotebookNode, name: str, source: str, inputs: str) -> str:
+    """Return an executed notebook as one page that needs no other file; code cells are left out.
+
+    Args:
+        notebook: An executed notebook.
+        name: Of the report.
+        source: File name of the script that it was made from, for the footer.
+        inputs: Folder that was read, for the footer.
+    """
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # the library is half typed
         extra_loaders=[FileSystemLoader(_HERE)],
         template_file="page.jinja",
         exclude_anchor_links=True,
     )
     css = (_HERE / "page.css").read_text(encoding="utf-8")
-    page, _ = exporter.from_notebook_node(notebook, {"css": css, "name": name, "inputs": inputs})
+    told = {"css": css, "name": name, "source": source, "inputs": inputs}
+    page, _ = exporter.from_notebook_node(notebook, told)
     return str(page).rstrip() + "\n"
 
 

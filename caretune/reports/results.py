@@ -1,6 +1,8 @@
 """The measured results of an evaluation: each model's values, and the paired differences drawn."""
 
-from caretune.evaluation.result import Metrics, Result
+from collections.abc import Mapping
+
+from caretune.evaluation.result import Metrics, Result, pair
 from caretune.reports import intervals, style, tables
 from caretune.reports.style import Fragment
 
@@ -21,12 +23,22 @@ def models(metrics: Metrics) -> Fragment:
     return tables.table(["metric", *map(style.words, names)], rows)
 
 
-def paired(metrics: Metrics) -> Fragment:
-    """Draw each difference candidate - baseline against zero; the tinted side is the better one."""
+def paired(metrics: Metrics, subjects: Mapping[str, str]) -> Fragment:
+    """Draw each difference against zero, first those of the adapter that the gate judged.
+
+    Two adapters are compared once, the judged one minus the other. The tinted side is the better one.
+
+    Args:
+        metrics: As measured; of two adapters it holds both directions.
+        subjects: Those of the verdict; `adapter` is the digest of the judged one.
+    """
     return style.join(
         piece
-        for pair, results in metrics.paired.items()
-        for piece in (Fragment(f"<h3>{_title(pair)}</h3>"), *map(difference, results.values()))
+        for name in _directions(metrics, subjects)
+        for piece in (
+            Fragment(f"<h3>{_title(name)}</h3>"),
+            *map(difference, metrics.paired[name].values()),
+        )
     )
 
 
@@ -77,5 +89,18 @@ def _standing(result: Result) -> tuple[str, str]:
     return ("pass", "Better") if better else ("fail", "Worse")
 
 
-def _title(pair: str) -> str:
-    return " minus ".join(style.markup(style.words(name)) for name in pair.split(" - "))
+def _directions(metrics: Metrics, subjects: Mapping[str, str]) -> list[str]:
+    """Return the pairs to draw, none of them twice the other way round."""
+    judged = {name for name, sha in metrics.subjects.items() if sha == subjects.get("adapter")}
+    kept: list[str] = []
+    for name in sorted(
+        metrics.paired, key=lambda it: f"adapter/{it.split(' - ')[0]}" not in judged
+    ):
+        candidate, baseline = name.split(" - ")
+        if pair(baseline, candidate) not in kept:
+            kept.append(name)
+    return kept
+
+
+def _title(name: str) -> str:
+    return " minus ".join(style.markup(style.words(part)) for part in name.split(" - "))

@@ -1,39 +1,31 @@
 """Who chooses the experts of the MoE-LoRA, how often rightly, and what one expert a request costs."""
 
-import msgspec
-
 from caretune.evaluation.result import ACCURACY_GOAL, ALL, Result, Routing
-from caretune.reports import intervals, results, style, tables
+from caretune.reports import results, style, tables
 from caretune.reports.style import Fragment
 
 _WORDS = {"pass": "Goal met", "fail": "Below the goal", "inconclusive": "Not certain"}
+_COLOURS = {"pass": "pass", "fail": "fail", "inconclusive": "open"}
+_TINT = 0.25
+"""How deep a verdict is coloured, 1 = deepest; words on it stay readable."""
 _NONE = "No adapter with experts was measured in this run."
 
 
 def accuracy(found: Routing | None) -> Fragment:
-    """Draw for everybody who tells a domain each domain's share that is right, against the goal.
+    """Tabulate by domain who tells it how often, each share with its verdict against the goal.
 
     There is no verdict on all domains together: a large domain would hide a small one.
     """
-    if found is None:
-        return style.draw("paragraph", _NONE)
-    return style.join(
-        _against_goal(who, name, share)
-        for who, shares in found.accuracy.items()
-        for name, share in shares.items()
-        if name != ALL
-    )
-
-
-def by_domain(found: Routing | None) -> Fragment:
-    """Tabulate the same by domain: a bar for each share, and a line for its interval."""
     if found is None:
         return style.draw("paragraph", _NONE)
     domains = next(iter(found.accuracy.values()))
     shares_of = tables.table(
         ["domain", *map(style.words, found.accuracy)],
         [
-            [style.words(name), *(_share(shares[name]) for shares in found.accuracy.values())]
+            [
+                style.words(name),
+                *(_share(shares[name], name != ALL) for shares in found.accuracy.values()),
+            ]
             for name in domains
         ],
         figures_from=1 + len(found.accuracy),
@@ -83,30 +75,6 @@ def ways(found: Routing | None) -> Fragment:
     return style.join([*drawn, measured])
 
 
-def _against_goal(who: str, domain: str, found: Result) -> Fragment:
-    drawing = intervals.strip(
-        found.value,
-        found.low,
-        found.high,
-        ACCURACY_GOAL,
-        better="higher",
-        unit="rate",
-        ends=(0.0, 1.0),
-    )
-    return style.draw(
-        "row",
-        tone=_tone(found),
-        name=style.title(who),
-        note=style.words(domain),
-        drawing=drawing,
-        word=_WORDS[_tone(found)],
-        facts=[
-            style.interval(found.value, found.low, found.high, "rate"),
-            f"n = {style.count(found.n)} in {style.count(found.families)} families",
-        ],
-    )
-
-
 def _tone(result: Result) -> str:
     if result.low is None or result.high is None:
         return "inconclusive"
@@ -115,10 +83,15 @@ def _tone(result: Result) -> str:
     return "fail" if result.high < ACCURACY_GOAL else "inconclusive"
 
 
-def _share(result: Result) -> Fragment:
-    if result.low is None:  # too few families for an interval
-        return tables.meter(result.value)
-    return tables.share(msgspec.to_builtins(result))
+def _share(found: Result, is_judged: bool) -> Fragment:
+    tone = _tone(found)
+    facts = [
+        *([_WORDS[tone]] if is_judged else []),
+        *([] if found.low is None else [f"{style.rate(found.low)} to {style.rate(found.high)}"]),
+        f"n = {style.count(found.n)} in {style.count(found.families)} families",
+    ]
+    note = Fragment("<br>".join(map(style.markup, facts)))
+    return style.draw("tinted", style.rate(found.value), note, _TINT * is_judged, _COLOURS[tone])
 
 
 def _cell(domain: str, expert: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from caretune.moe_lora.config import MoeLoraConfig
 from caretune.monitoring import training_alerts
 from caretune.monitoring.delivery import Delivery
 from caretune.monitoring.training_alerts import Limits
@@ -34,6 +35,14 @@ class Alerting(TrainerCallback):
         self._limits, self._delivery, self._subject = limits, delivery, subject
         self._seconds: deque[float] = deque(maxlen=_KEPT_STEPS)
         self._begun = 0.0
+        self._untaught: list[str] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Learn which experts no row teaches."""
+        config = getattr(kwargs["model"], "peft_config", {}).get("default")
+        if isinstance(config, MoeLoraConfig) and config.domain_balance:
+            pairs = zip(config.expert_names or [], config.domain_balance, strict=True)
+            self._untaught = [name for name, weight in pairs if weight == 0]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Start the watch."""
@@ -50,7 +59,7 @@ class Alerting(TrainerCallback):
         # Callbacks before this one add figures that the trainer's own copy lacks.
         logged = [*state.log_history[:-1], {**state.log_history[-1], **kwargs["logs"]}]
         found = [
-            *training_alerts.of_figures(logged, self._limits),
+            *training_alerts.of_figures(logged, self._limits, self._untaught),
             *training_alerts.of_steps(list(self._seconds), self._limits),
             *training_alerts.of_memory(memory_rate(), self._limits),
         ]

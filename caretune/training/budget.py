@@ -2,13 +2,20 @@
 
 # ruff: noqa: ARG002 - transformers gives every callback the same arguments by name
 
+import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import distributed as dist
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
+
+from caretune.errors import StoppedError
+
+_KEPT = "nothing is lost. Run `dvc repro` again to go on."
+_SPENT = "nothing is lost. Raise params.train.max_cost_usd, then run `dvc repro` to go on."
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,43 @@ class Limits:
     usd_per_hour: float = 0.0
     """Price of the device."""
 
+    def exceeded(self, seconds: float) -> bool:
+        """Tell whether so many seconds of all runs together cost more than they may."""
+        return self.max_cost_usd is not None and self.usd(seconds) > self.max_cost_usd
+
+    def usd(self, seconds: float) -> float:
+        """Return the price of a time in US dollars."""
+        return seconds / 3600 * self.usd_per_hour
+
+
+def check(limits: Limits, folder: Path, steps: int) -> None:
+    """Check that one more step of an interrupted training is paid for, before anything is loaded.
+
+    Args:
+        limits: Of the run that is to begin.
+        folder: Resume state; what its newest checkpoint says counts, sealed or not: it was spent.
+        steps: After so many the training needs no more, and only publishes.
+
+    Raises:
+        StoppedError: That step would end beyond `max_cost_usd`.
+    """
+    spent = {}
+    for file in folder.glob("checkpoint-*/progress.json"):  # of callbacks.Keeper
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))["callbacks"][Budget.__name__]
+        except (OSError, ValueError, KeyError):  # a kill left it in pieces
+            continue
+        spent[int(file.parent.name.rpartition("-")[2])] = kept
+    if not spent or max(spent) >= steps:
+        return
+    newest = spent[max(spent)]
+    if limits.exceeded(sum(newest.values())):
+        usd = limits.usd(newest["seconds_before"])
+        raise StoppedError(
+            f"not begun: {usd:.4g} of {limits.max_cost_usd:g} US dollars "
+            f"(params.train.max_cost_usd) are spent, and the next step would go beyond; {_SPENT}"
+        )
+
 
 class Budget(TrainerCallback, ExportableState):
     """Stops a training before the step that would end beyond a limit, and has its state kept.
@@ -31,7 +75,7 @@ class Budget(TrainerCallback, ExportableState):
 
     def __init__(self, limits: Limits) -> None:
         self.reason: str | None = None
-        """Which limit stopped the run, or None."""
+        """Which limit stopped the run and what to do, or None."""
         self.seconds_before = 0.0
         """Of the earlier runs of this training."""
         self._limits = limits
@@ -75,9 +119,11 @@ class Budget(TrainerCallback, ExportableState):
         ahead = self.longest_step + self.longest_pause
         window, most = self._limits.window_s, self._limits.max_cost_usd
         if window is not None and self._elapsed() + ahead > window:
-            self.reason = f"the window of {window / 3600:g} hours (params.train.window_hours)"
-        elif most is not None and self._usd(self.seconds + ahead) > most:
-            self.reason = f"the budget of {most:g} US dollars (params.train.max_cost_usd)"
+            hours = f"{window / 3600:g} hours (params.train.window_hours)"
+            self.reason = f"the window of {hours}; {_KEPT}"
+        # Both at once: another window alone would not do.
+        if self._limits.exceeded(self.seconds + ahead):
+            self.reason = f"the budget of {most:g} US dollars (params.train.max_cost_usd); {_SPENT}"
         if dist.is_initialized():
             # The first process decides for all, or the others would wait for it forever.
             told = [self.reason]
@@ -88,6 +134,3 @@ class Budget(TrainerCallback, ExportableState):
 
     def _elapsed(self) -> float:
         return 0.0 if self._begun is None else time.monotonic() - self._begun
-
-    def _usd(self, seconds: float) -> float:
-        return seconds / 3600 * self._limits.usd_per_hour

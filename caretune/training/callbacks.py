@@ -6,14 +6,16 @@ ExportableState does.
 
 # ruff: noqa: ARG002 - transformers gives every callback the same arguments by name
 
+import json
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dvclive.live import Live
+from torch import distributed
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
@@ -124,17 +126,27 @@ class Validations(TrainerCallback, ExportableState):
         if state.global_step == 0:
             return
         metrics: Mapping[str, float] = kwargs["metrics"]
-        score = metrics[VALIDATION_SCORE]
+        score = _of_first(metrics[VALIDATION_SCORE])
         if score < self.best_score:
             self.best_step, self.best_score = state.global_step, score
             self.best_nll = metrics[VALIDATION_NLL]
-            if state.is_world_process_zero:
-                adapter.save(kwargs["model"], self._out / "best")
+            adapter.save(kwargs["model"], self._out / "best")
         if score < self.to_beat - self._min_gain:
             self.worse, self.to_beat = 0, score
         else:
             self.worse += 1
         control.should_training_stop |= self.is_over
+
+
+class FirstValidation(TrainerCallback):
+    """Validates before the first step of a training, once FSDP has spread the weights."""
+
+    def __init__(self, validate: Callable[[], object]) -> None:
+        self._validate = validate
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Validate."""
+        self._validate()
 
 
 class Stopwatch(TrainerCallback, ExportableState):
@@ -157,6 +169,15 @@ class Stopwatch(TrainerCallback, ExportableState):
         self.seconds += time.perf_counter() - self._begun
 
 
+def _of_first(score: float) -> float:
+    """Return the first process's figure: were others to take another, they would wait forever."""
+    if not distributed.is_initialized():
+        return score
+    told = [score]
+    distributed.broadcast_object_list(told)
+    return told[0]
+
+
 class Keeper(TrainerCallback):
     """Makes Trainer's checkpoints whole: adds what Trainer does not keep, and seals them."""
 
@@ -174,23 +195,22 @@ class Keeper(TrainerCallback):
         folder = self._resume.path(state.global_step)
         if self._published.exists():
             shutil.copytree(self._published, folder / PUBLISHED, dirs_exist_ok=True)
-        records.write_json(
-            folder / _PROGRESS,
-            {
-                "callbacks": {type(one).__name__: one.state()["attributes"] for one in self._kept},
-                # What fits the memory of one day may not fit that of another.
-                "batch_size": args.per_device_train_batch_size,
-                "accumulation": args.gradient_accumulation_steps,
-                # TRL's means since the last log, and its count of tokens: Trainer keeps neither.
-                "means": self._trainer._metrics["train"],  # noqa: SLF001
-                "tokens": self._trainer._total_train_tokens,  # noqa: SLF001
-            },
-        )
+        progress = {
+            "callbacks": {type(one).__name__: one.state()["attributes"] for one in self._kept},
+            # What fits the memory of one day may not fit that of another.
+            "batch_size": args.per_device_train_batch_size,
+            "accumulation": args.gradient_accumulation_steps,
+            # TRL's means since the last log, and its count of tokens: Trainer keeps neither.
+            "means": self._trainer._metrics["train"],  # noqa: SLF001
+            "tokens": self._trainer._total_train_tokens,  # noqa: SLF001
+        }
+        # Python's own json keeps NaN and infinity, which a mean may be and msgspec makes null.
+        records.write_text(folder / _PROGRESS, json.dumps(progress))
         self._resume.seal(state.global_step)
 
     def restore(self, folder: Path) -> None:
         """Bring callbacks, trainer and best adapter to where a checkpoint was written."""
-        found = records.read_json(folder / _PROGRESS)
+        found = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
         probe.share(self._trainer, found["batch_size"], found["accumulation"])
         for one in self._kept:
             for name, value in found["callbacks"][type(one).__name__].items():

@@ -71,8 +71,10 @@ def fit(conversations: Sequence[Conversation], experts: Sequence[str], seed: int
         seed: Seed of the folds.
 
     Raises:
-        ModelError: No row has a domain, or a domain has no expert and there is none for the rest.
+        ModelError: There are no rows, none has a domain, or a domain has no expert and there is none for the rest.
     """
+    if not conversations:
+        raise ModelError("no rows to train on or to validate with. Run `dvc repro safety-label`.")
     rows = sorted((c for c in conversations if c.domain), key=lambda c: c.id)
     if not rows:
         raise ModelError("no train row has a domain, so no request can be told one. Give domains.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
+from caretune.errors import ModelError
 from caretune.training import footprint
 
 UTILISATION = 0.40
@@ -105,8 +106,13 @@ def plan(
         schedule: How much is trained.
         device: Where.
         lengths: Tokens of each train row; a longer one than the limit counts as cut to it.
-        measured_tokens_per_second: Of an earlier run of the same base, adapter and device.
+        measured_tokens_per_second: Of an earlier run that was alike in all that shapes its speed.
+
+    Raises:
+        ModelError: There is no row.
     """
+    if not lengths:  # as the training itself says (rows.prepare)
+        raise ModelError("no rows to train on or to validate with. Run `dvc repro safety-label`.")
     cut = [min(length, way.length) for length in lengths]
     held = way if way.packing else way._replace(length=max(cut))
     rows = schedule.steps * schedule.accumulation * way.batch_size * device.count
@@ -170,7 +176,7 @@ class Option(NamedTuple):
     """Tokens of a packed row."""
     gradient_checkpointing: bool
     batch_size: int
-    """The largest power of two that fits, up to 64."""
+    """The quickest power of two that fits, up to 64; of equally quick ones the largest."""
     memory_bytes: int
     tokens_per_second: float
     window_tokens: int
@@ -185,9 +191,10 @@ def recommend(
     *,
     row_length: float | None = None,
 ) -> list[Option]:
-    """Return the ways that fit a device, for each length, with and without checkpointing.
+    """Return the quickest way that fits a device, for each length, with and without checkpointing.
 
-    The quicker way of a length stands first; one that does not fit is left out.
+    The quicker way of a length stands first; one that does not fit is left out. Packed rows are one
+    row to SDPA, so that a larger micro-batch of them is slower.
 
     Args:
         size: From `footprint.shape`.
@@ -200,20 +207,19 @@ def recommend(
     for length in _LENGTHS:
         for checkpointing in (False, True):
             tried = way._replace(length=length, gradient_checkpointing=checkpointing)
-            fitting = [
-                (rows, needed)
-                for rows in _BATCHES
-                if (needed := footprint.memory(size, tried._replace(batch_size=rows)).total)
-                <= (1 - RESERVE_RATE) * device.memory_bytes
-            ]
-            if not fitting:
-                continue
-            rows, needed = fitting[-1]
-            attended = footprint.attended(tried._replace(batch_size=rows), row_length or length)
-            work = footprint.work(size, attended, checkpointing)
-            speed = UTILISATION * device.peak_flops * device.count / work.hardware
-            tokens = int(speed * window_hours * 3600)
-            found.append(Option(length, checkpointing, rows, needed, speed, tokens))
+            fitting = []
+            for rows in _BATCHES:
+                filled = tried._replace(batch_size=rows)
+                needed = footprint.memory(size, filled).total
+                if needed > (1 - RESERVE_RATE) * device.memory_bytes:
+                    break
+                attended = footprint.attended(filled, row_length or length)
+                work = footprint.work(size, attended, checkpointing)
+                speed = UTILISATION * device.peak_flops * device.count / work.hardware
+                tokens = int(speed * window_hours * 3600)
+                fitting.append(Option(length, checkpointing, rows, needed, speed, tokens))
+            if fitting:
+                found.append(max(fitting, key=lambda o: (o.tokens_per_second, o.batch_size)))
     return found
 
 

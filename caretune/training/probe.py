@@ -1,11 +1,13 @@
 """The largest micro-batch that fits the device's memory, found by trying."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import structlog
 import torch
+from accelerate.utils import convert_outputs_to_fp32  # type: ignore[import-untyped] # no types
 from torch import nn
 
 from caretune.errors import ModelError
@@ -96,10 +98,11 @@ def _memory(model: nn.Module) -> str:
 def fit_to_memory(trainer: Any) -> None:
     """Halve the micro-batch until the longest rows fit, the rows of an optimiser step staying.
 
-    Every process takes what fits all of them.
+    Every process takes what fits all of them. What is tried is what `train` computes: in training
+    mode, with its checkpointing of activations, its types, and the objectives' batch.
 
     Raises:
-        ModelError: One row alone does not fit.
+        ModelError: One row alone does not fit, or the objectives' batch.
     """
     args, model = trainer.args, trainer.accelerator.unwrap_model(trainer.model)
     rows: Any = trainer.train_dataset
@@ -111,13 +114,15 @@ def fit_to_memory(trainer: Any) -> None:
         inputs = trainer._prepare_inputs(batch)  # noqa: SLF001 - as Trainer's own step does
         trainer.compute_loss(model, inputs).backward()
 
-    fitted = fit(
-        model,
-        step,
-        args.per_device_train_batch_size,
-        args.gradient_accumulation_steps,
-        longest=max(lengths),
-    )
+    with _as_trained(trainer, model):
+        _check_objectives(trainer, model)
+        fitted = fit(
+            model,
+            step,
+            args.per_device_train_batch_size,
+            args.gradient_accumulation_steps,
+            longest=max(lengths),
+        )
     sizes = trainer.accelerator.gather(torch.tensor([fitted.batch_size], device=args.device))
     batch_size = int(sizes.min())
     asked = args.per_device_train_batch_size * args.gradient_accumulation_steps
@@ -126,6 +131,41 @@ def fit_to_memory(trainer: Any) -> None:
     share(trainer, batch_size, asked // batch_size)
     trainer._metrics["train"].clear()  # noqa: SLF001 - what the probe logged is no training
     trainer._total_train_tokens = 0  # noqa: SLF001
+
+
+@contextmanager
+def _as_trained(trainer: Any, model: Any) -> Iterator[None]:
+    """Have a model compute as `train` will have it, which prepares it only later."""
+    args, accelerator, forward = trainer.args, trainer.accelerator, model.forward
+    model.train()  # the base came for evaluation
+    if args.activation_checkpointing:
+        model.activation_checkpointing_enable(args.activation_checkpointing_kwargs)
+    with accelerator.autocast():
+        if accelerator.native_amp:
+            model.forward = convert_outputs_to_fp32(forward)  # as accelerate does: whole logits
+        try:
+            yield
+        finally:
+            model.forward = forward
+
+
+def _check_objectives(trainer: Any, model: nn.Module) -> None:
+    """Refuse a batch of the objectives that does not fit; no smaller micro-batch helps it."""
+    objectives = trainer._objectives  # noqa: SLF001 - MoeTrainer's own
+    if objectives is None:
+        return
+
+    def step(_: int) -> None:
+        objectives.reference(model)
+        loss, _figures = objectives.loss(model, 0)
+        if loss is not None:
+            loss.backward()
+
+    if not _fits(model, step, 0):
+        raise ModelError(
+            f"a batch of the objectives needs more than the {_memory(model)} here; lower "
+            "params.train.objectives.batch_size or params.train.objectives.max_length."
+        )
 
 
 def share(trainer: Any, batch_size: int, accumulation: int) -> None:

@@ -97,12 +97,12 @@ def domain_balance(conversations: Iterable[Conversation], experts: Sequence[str]
     """Return the weight of each expert's domain in the router's loss: the rarer, the larger.
 
     Rows over those of the domain, so that each domain that there is counts the same in sum and the
-    mean over rows is 1; an expert without rows has 1, which nothing reads.
+    mean over rows is 1; an expert without rows has 0: nothing teaches it.
     """
     counts = Counter(place for place in _domain_ids(list(conversations), experts) if place >= 0)
     total = sum(counts.values())
     return [
-        total / (len(counts) * counts[place]) if place in counts else 1.0
+        total / (len(counts) * counts[place]) if place in counts else 0.0
         for place in range(len(experts))
     ]
 

@@ -25,7 +25,14 @@ from caretune.safety.examples import LabelledMessage
 from caretune.training import objectives, probe
 from caretune.training import rows as training_rows
 from caretune.training.budget import Budget
-from caretune.training.callbacks import PUBLISHED, History, Keeper, Stopwatch, Validations
+from caretune.training.callbacks import (
+    PUBLISHED,
+    FirstValidation,
+    History,
+    Keeper,
+    Stopwatch,
+    Validations,
+)
 from caretune.training.collator import Collator
 from caretune.training.moe_trainer import MoeTrainer
 from caretune.training.optimiser import NonFiniteSteps
@@ -108,7 +115,7 @@ def train(
                 base.record.dtype,
                 str(resume.folder),
                 operation,
-                on_cpu=base.model.device.type == "cpu",
+                on_cpu=base.device == "cpu",
             ),
             data_collator=Collator(tokenizer),
             train_dataset=rows.dataset,
@@ -129,8 +136,8 @@ def train(
             f"{name}: no validation gave a number, so the training diverged; lower "
             "params.train.learning_rate."
         )
+    adapter.save(model, run.published / "last")
     if process.is_first():
-        adapter.save(model, run.published / "last")
         _publish(run.published, out)
         _publish(shown, live)
     tokens = int(trainer._total_train_tokens)  # noqa: SLF001 - TRL counts them, and shows them nowhere else
@@ -200,11 +207,12 @@ class _Run:
         if found is None:
             if process.is_first():
                 shutil.rmtree(self.published, ignore_errors=True)
-            if trainer.args.device.type != "cpu":
-                probe.fit_to_memory(trainer)
-            begun = time.monotonic()
-            trainer.evaluate()
-            self.budget.longest_pause = time.monotonic() - begun
+            if trainer.is_fsdp_enabled:  # only `train` spreads weights that no device may hold
+                trainer.add_callback(FirstValidation(lambda: self._validate(trainer)))
+            else:
+                if trainer.args.device.type != "cpu":
+                    probe.fit_to_memory(trainer)
+                self._validate(trainer)
             trainer.train()
         else:
             keeper.restore(found.folder)
@@ -215,8 +223,14 @@ class _Run:
         if self.budget.reason:
             raise StoppedError(
                 f"stopped at step {trainer.state.global_step} of {trainer.state.max_steps} by "
-                f"{self.budget.reason}; nothing is lost. Run `dvc repro` again to go on."
+                f"{self.budget.reason}"
             )
+
+    def _validate(self, trainer: MoeTrainer) -> None:
+        """Measure the untrained adapter, and what a validation takes."""
+        begun = time.monotonic()
+        trainer.evaluate()
+        self.budget.longest_pause = time.monotonic() - begun
 
 
 def _plateau(settings: Settings) -> dict[str, Any] | None:
@@ -237,7 +251,8 @@ def _figures(folder: Path) -> Iterator[Live]:
 
 def _publish(made: Path, out: Path) -> None:
     """Bring a finished folder to its place, in place of what stands there."""
-    shutil.rmtree(out, ignore_errors=True)
+    if out.exists():
+        shutil.rmtree(out)
     shutil.copytree(made, out)
 
 

@@ -1,7 +1,7 @@
 """Weights & Biases as a second place for a training's figures: figures and params, never a text."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +43,7 @@ def opened(
     try:
         yield (History(shown),)
     finally:
-        run.finish()
+        shown.finish()
 
 
 def _begun(name: str, group: str, params: Mapping[str, Any], folder: str) -> Any:
@@ -89,10 +89,17 @@ class _Shown:
 
     def log_metric(self, name: str, value: float) -> None:
         """Send a figure; a tracker that breaks is said once, and the training goes on."""
+        self._tell(lambda: self._run.log({name: value}, step=self.step))
+
+    def finish(self) -> None:
+        """End the run; the training has ended well, whatever becomes of its tracker."""
+        self._tell(self._run.finish)
+
+    def _tell(self, say: Callable[[], Any]) -> None:
         if self._broken:
             return
         try:
-            self._run.log({name: value}, step=self.step)
+            say()
         except Exception as error:  # noqa: BLE001 - a watcher never ends what it watches
             self._broken = True
             _LOG.error("tracker_stopped", reason=type(error).__name__)

@@ -159,3 +159,35 @@ def test_rehearsal_base_is_resumed_to_the_bit(tiny_base, tmp_path):
         assert state.begun_at == 18
     assert again == losses
     assert all(torch.equal(weights[name], found[name]) for name in weights)
+
+
+def spoil(_module, _given, hidden):
+    """Replace a module's output."""
+    return hidden * float("nan")
+
+
+class Poison(TrainerCallback):
+    """Makes the last hidden state of one step NaN, as a bad row in bf16 would."""
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        """Spoil the fourth step."""
+        if state.global_step == 3:
+            self.hook = kwargs["model"].get_base_model().model.norm.register_forward_hook(spoil)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        """Spoil it alone."""
+        if state.global_step == 4:
+            self.hook.remove()
+
+
+def test_a_step_that_is_no_number_is_gone_on_from(tiny_base, tmp_path, monkeypatch):
+    """Its NaN stands among the means since the last log, and comes back from the checkpoint."""
+    monkeypatch.setattr("caretune.training.sft._LOGGED_ROWS", 2)
+    how = Operation(5, callbacks=(Poison(),))
+    whole = _train(tmp_path / "whole", lora(), tiny_base, how)
+    assert whole[3].steps_left_out == 1
+    with pytest.raises(KeyboardInterrupt):
+        _train(tmp_path / "parts", lora(), tiny_base, Operation(5, callbacks=(Poison(), Kill(5))))
+    (kept,) = (tmp_path / "parts/resume").glob("*/checkpoint-5/progress.json")
+    assert "NaN" in kept.read_text()
+    assert _train(tmp_path / "parts", lora(), tiny_base, Operation(5)) == whole

@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 
 from caretune import records
-from caretune.errors import ParamsError, StoppedError
+from caretune.errors import ModelError, ParamsError, StoppedError
 from caretune.lineage import fingerprint, resume
 from caretune.model import adapter, base, circumstances
 from stages import train as stage
@@ -26,9 +26,17 @@ SMALL = {
 }
 
 
-def _run(kind: str, folder: Path, params: Path, base_folder: Path) -> Path:
+def _run(
+    kind: str,
+    folder: Path,
+    params: Path,
+    base_folder: Path,
+    *,
+    dry_run: bool = False,
+    train_rows: int = 16,
+) -> Path:
     rows = dialogues(20)
-    records.write(folder / "labelled" / "train.jsonl", rows[:16])
+    records.write(folder / "labelled" / "train.jsonl", rows[:train_rows])
     records.write(folder / "labelled" / "validation.jsonl", rows[16:])
     stage.main(
         adapter=kind,
@@ -41,6 +49,7 @@ def _run(kind: str, folder: Path, params: Path, base_folder: Path) -> Path:
         timing=folder / "timing.json",
         scratch=folder / "resume",
         params=params,
+        dry_run=dry_run,
     )
     return folder
 
@@ -60,6 +69,7 @@ def test_adapter_is_trained(kind, tmp_path, write_params, tiny_base):
         "step_seconds",
         "tokens_per_second",
         "device",
+        "speed_sha256",
     }
 
 
@@ -129,15 +139,100 @@ def test_state_is_of_exactly_this_training(
     assert sorted(len(state.checkpoints) for state in states) == ([1, 1] if field else [2])
 
 
-def test_a_budget_without_a_price_is_refused(tmp_path, write_params, tiny_base):
-    """A limit that could never be reached would be a false one."""
+@pytest.fixture
+def unloaded(monkeypatch):
+    """A base that must not be loaded."""
+
+    def load(*arguments):
+        raise AssertionError(f"loaded {arguments}")
+
+    monkeypatch.setattr(base, "load", load)
+
+
+def test_a_spent_budget_refuses_before_the_base_is_loaded(tmp_path, write_params, tiny_base):
+    """Run again, it takes no further step; with more money it goes on."""
+    spent = SMALL | {"steps": 8, "max_cost_usd": 1e-9}
+    with pytest.raises(StoppedError, match=r"stopped at step 1 of 8 by the budget of .* Raise "):
+        _run("lora", tmp_path, write_params({"train": spent}), tiny_base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "load", lambda *_: pytest.fail("the base was loaded"))
+        with pytest.raises(StoppedError, match=r"^not begun: .*Raise params.train.max_cost_usd"):
+            _run("lora", tmp_path, write_params({"train": spent}), tiny_base)
+    _run("lora", tmp_path, write_params({"train": spent | {"max_cost_usd": 100.0}}), tiny_base)
+    assert records.read_json(tmp_path / "adapter/training.json")["steps"] == 8
+
+
+def _speed_line(capsys) -> str:
+    return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("speed"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "measured"),
+    [
+        pytest.param("lora", {}, True, id="the same"),
+        pytest.param("lora", {"learning_rate": 1e-4, "steps": 4}, True, id="no matter of speed"),
+        pytest.param("lora", {"max_length": 64}, False, id="length"),
+        pytest.param("lora", {"moe_lora": {"rank": 4}}, False, id="rank"),
+        pytest.param("moe_lora", {}, False, id="adapter"),
+    ],
+)
+def test_a_speed_is_measured_only_where_all_that_shapes_it_is_the_same(
+    kind, change, measured, tmp_path, write_params, tiny_base, capsys
+):
+    """The timing of another training on this device says nothing of this one."""
+    _run("lora", tmp_path, write_params({"train": SMALL}), tiny_base)
+    capsys.readouterr()
+    _run(kind, tmp_path, write_params({"train": SMALL | change}), tiny_base, dry_run=True)
+    assert ("(measured)" if measured else "(assumed") in _speed_line(capsys)
+
+
+def test_a_timing_that_does_not_tell_what_it_is_of_is_no_measurement(
+    tmp_path, write_params, tiny_base, capsys
+):
+    """A file of an earlier version holds the device alone."""
+    records.write_json(tmp_path / "timing.json", {"device": "cpu", "tokens_per_second": 1e6})
+    _run("lora", tmp_path, write_params({"train": SMALL}), tiny_base, dry_run=True)
+    assert "(assumed" in _speed_line(capsys)
+
+
+def test_processes_of_torchrun_are_planned_together(
+    tmp_path, write_params, tiny_base, capsys, monkeypatch
+):
+    """Each has a device and its own rows; the first alone tells."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    params = write_params({"train": SMALL})
+    _run("lora", tmp_path, params, tiny_base, dry_run=True)
+    assert "rows on 2 devices" in capsys.readouterr().out
+    monkeypatch.setenv("RANK", "1")
+    _run("lora", tmp_path, params, tiny_base, dry_run=True)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("kind", "dry_run"), [("lora", False), ("lora", True), ("moe_lora", True)])
+def test_an_empty_split_is_a_sentence(kind, dry_run, tmp_path, write_params, tiny_base):
+    """The same from a training and from its plan."""
+    with pytest.raises(ModelError, match=r"^no rows to train on or to validate with\. Run `dvc"):
+        _run(
+            kind,
+            tmp_path,
+            write_params({"train": SMALL}),
+            tiny_base,
+            dry_run=dry_run,
+            train_rows=0,
+        )
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.usefixtures("unloaded")
+def test_a_budget_without_a_price_is_refused(dry_run, tmp_path, write_params, tiny_base):
+    """A limit that could never be reached would be a false one; the base is not loaded for that."""
     params = write_params(
         {"train": SMALL | {"max_cost_usd": 1.0, "prices_usd_per_hour": {"H100": 3.0}}}
     )
     text = params.read_text().replace("    cpu: 0.1\n", "").replace("cpu: 0.10, ", "")
     params.write_text(text)
     with pytest.raises(ParamsError, match=r"train\.prices_usd_per_hour: expected a price of cpu"):
-        _run("lora", tmp_path, params, tiny_base)
+        _run("lora", tmp_path, params, tiny_base, dry_run=dry_run)
 
 
 def test_wrong_params_stop_it(tmp_path, write_params, tiny_base):

@@ -1,5 +1,6 @@
 """How many processes work, and that none outlives its parent."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -60,3 +61,17 @@ def test_elsewhere_all_processors_count(monkeypatch, told, cores):
     monkeypatch.setattr(process.sys, "platform", "darwin")
     monkeypatch.setattr(process.os, "cpu_count", lambda: told)
     assert process.cores() == cores
+
+
+def test_a_process_is_alive_until_it_ends(monkeypatch):
+    """Also one of another user; an id that nobody has is nobody's."""
+    assert process.is_alive(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    assert not process.is_alive(ended.pid)
+
+    def refuse(_process, _signal):
+        raise PermissionError
+
+    monkeypatch.setattr(process.os, "kill", refuse)
+    assert process.is_alive(1)

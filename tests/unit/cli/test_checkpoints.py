@@ -168,3 +168,58 @@ def test_a_checkpoint_that_is_being_written_is_no_fault(project):
         assert _call("verify").output == "3 checkpoints, 0 with a fault\n"
     assert "checkpoint-60: seal.json: missing" in _call("verify").output
     assert _call("verify").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(lambda file: file.write_bytes(b"{"), id="half a file"),
+        pytest.param(lambda file: file.write_bytes(b"[]"), id="another value"),
+        pytest.param(lambda file: (file.unlink(), file.mkdir()), id="no file"),
+    ],
+)
+def test_a_state_that_cannot_be_read_hides_no_other(project, harm):
+    """It is shown as damaged, with what to do; the other trainings are listed and set back."""
+    (file,) = project.glob("models/resume/base/*/fingerprint.json")
+    harm(file)
+    told = f"{file.parent.relative_to(project)}: fingerprint.json: not to be read, so nobody can"
+    listed = _call("list")
+    assert listed.exit_code == 0
+    assert [line.count("moe_lora") for line in listed.output.splitlines() if "yes" in line] == [
+        0, 1, 1,
+    ]  # fmt: skip
+    assert told in listed.output
+    assert "else delete the folder" in listed.output
+    verified = _call("verify")
+    assert verified.exit_code == 1
+    assert told in verified.output
+    assert verified.output.endswith("3 checkpoints, 0 with a fault; states with a fault: 1\n")
+    with pytest.raises(LineageError, match=r"fingerprint\.json: not to be read, so nobody"):
+        _call("restore", "base", "45")
+    assert _call("restore", "moe_lora", "20").exit_code == 0
+    assert _steps(project) == [[20]]
+
+
+def test_a_damaged_state_beside_one_of_the_same_training_is_passed_over(project):
+    """The readable one is set back; the damaged one is left as it is."""
+    _keep(project / "models/resume/moe_lora", {"params.train.seed": 9}, 20, 40)
+    (other,) = (
+        state.folder
+        for state in resume.states(project / "models/resume/moe_lora")
+        if state.fields == {"params.train.seed": 9}
+    )
+    (other / "fingerprint.json").write_text("{")
+    assert _call("restore", "moe_lora", "20").exit_code == 0
+    assert sorted(_steps(project)) == [[20], [20, 40]]
+
+
+def test_a_damaged_state_without_checkpoints_is_told(project):
+    """There is no row to list, and yet something to do."""
+    for root in project.glob("models/resume/*"):
+        for checkpoint in root.glob("*/checkpoint-*"):
+            resume.remove(checkpoint)
+    (file,) = project.glob("models/resume/base/*/fingerprint.json")
+    file.write_text("{")
+    listed = _call("list").output
+    assert "not to be read" in listed
+    assert "nothing to go on from" not in listed

@@ -127,11 +127,25 @@ def test_no_ledger_and_no_run_are_a_sentence(ledger, tmp_path):
     assert "no cost ledger yet" in str(error)
     error = run("--ledger", ledger, "--since", "2027-01-01").exception
     assert str(error) == (
-        f"{ledger}: no run since 2027-01-01 00:00 UTC. Name an earlier time, or run `dvc repro`."
+        f"{ledger}: no run since 2027-01-01 00:00 UTC, and 1 lines that cannot be read. Name an "
+        "earlier time, or run `dvc repro`."
     )
-    (tmp_path / "torn").write_text('{"run":')
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("", "no run. Run `dvc repro`.", id="empty"),
+        pytest.param(
+            'one\n{"run":', "no run, and 2 lines that cannot be read. Run `dvc repro`.", id="torn"
+        ),
+    ],
+)
+def test_a_ledger_without_a_readable_run_says_so(tmp_path, content, said):
+    """Lost lines are counted, and no other time is asked for where none was named."""
+    (tmp_path / "torn").write_text(content)
     error = run("--ledger", tmp_path / "torn").exception
-    assert str(error).startswith(f"{tmp_path / 'torn'}: no run. ")
+    assert str(error) == f"{tmp_path / 'torn'}: {said}"
 
 
 def test_help_explains_every_column():

@@ -73,6 +73,31 @@ def test_without_rows_one_full_row_stands_for_all(project):
     assert "one of 8192 tokens stands for all" in result.output
 
 
+def test_an_empty_split_is_refused(project):
+    """One sentence, as the training says it."""
+    (project / "data/labelled/train.jsonl").write_text("")
+    result = show("profiles/wayfarer-12b.yaml")
+    assert isinstance(result.exception, ModelError)
+    assert str(result.exception).startswith("no rows to train on or to validate with.")
+
+
+def test_a_window_that_the_profile_lacks_is_assumed_for_the_table_alone(project):
+    """No verdict on a window nobody set, and the rows are joined where the profile joins them."""
+    shown = show("profiles/smollm2-135m.yaml").output
+    assert "ends inside" not in shown.lower()
+    assert "how far 12 h (assumed: it has no window) go, unpacked rows, sdpa:" in shown
+    assert "how far 12 h go, packed rows, sdpa:" in show("profiles/wayfarer-12b.yaml").output
+
+
+def test_the_table_holds_the_quickest_way(project):
+    """Its 8,192 tokens are as quick as the plan's own, one packed row at a time."""
+    lines = [line.split() for line in show("profiles/wayfarer-12b.yaml").output.splitlines()]
+    planned = next(line[1] for line in lines if line[:1] == ["speed"])
+    table = next(line for line in lines if line[:2] == ["8192", "on"])
+    assert table[2] == "1"
+    assert table[4] == planned
+
+
 def test_an_unknown_gpu_is_refused(project):
     """The error lists those there are."""
     result = show("profiles/wayfarer-12b.yaml", "--gpu", "b300")
@@ -106,6 +131,16 @@ def test_a_base_that_is_trained_here_is_planned_by_the_stage(project):
         pytest.param("[1]", "has no `model_type` that transformers knows", id="no object"),
         pytest.param('{"hidden_size": 1}', "has no `model_type`", id="no type"),
         pytest.param('{"model_type": "odd"}', "has no `model_type`", id="unknown type"),
+        pytest.param(
+            '{"model_type": "llama", "hidden_size": "x"}',
+            "not the config of a model: Validation error for field 'hidden_size'",
+            id="wrong type",
+        ),
+        pytest.param(
+            '{"model_type": "llama", "num_attention_heads": 0}',
+            "not the config of a model: integer division",
+            id="no heads",
+        ),
     ],
 )
 def test_a_file_that_is_no_config_is_refused(project, content, said):

@@ -192,3 +192,12 @@ def test_a_metric_that_a_training_does_not_write_is_refused():
         recipe.check_metric(PARAMS, "best_scor")
     with pytest.raises(ParamsError, match="got 'adapter'"):
         recipe.check_metric(PARAMS, "adapter")
+
+
+def test_a_limit_of_one_training_is_refused():
+    """It would end a trial, whose state goes with its copy of the workspace."""
+    recipe.check_unlimited(PARAMS, train(window_hours=None, max_cost_usd=None))
+    with pytest.raises(
+        ParamsError, match=r"train\.window_hours: .* limit the sweep by sweep\.window_h"
+    ):
+        recipe.check_unlimited(PARAMS, train(window_hours=12, max_cost_usd=None))

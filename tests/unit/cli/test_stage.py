@@ -113,6 +113,19 @@ def test_a_read_only_folder_is_noticed(tmp_path, monkeypatch):
     assert error.value.filename == str(tmp_path)
 
 
+def test_a_folder_that_is_there_is_tried_itself(tmp_path, monkeypatch):
+    """It may be read-only where its parent is not, and what lies in it is replaced at the end."""
+    tried = []
+    monkeypatch.setattr(
+        stage.tempfile,
+        "TemporaryFile",
+        lambda **where: tried.append(where["dir"]) or contextlib.nullcontext(),
+    )
+    (tmp_path / "out").mkdir()
+    stage.check_writable(tmp_path / "out", tmp_path / "new/file.json")
+    assert tried == [tmp_path / "out", tmp_path]
+
+
 def test_our_own_bug_keeps_its_traceback():
     """An error nobody promised is not hidden."""
     with pytest.raises(ZeroDivisionError):

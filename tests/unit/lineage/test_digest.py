@@ -104,19 +104,14 @@ def test_an_empty_or_missing_folder_is_refused(tmp_path, made):
         digest.folder_files(folder)
 
 
-@pytest.mark.parametrize(
-    ("found", "sentence"),
-    [
-        pytest.param({"a": "1", "b": "2"}, None, id="equal"),
-        pytest.param({"a": "1"}, "b is missing", id="missing"),
-        pytest.param({"a": "1", "b": "2", "c": "3"}, "c is not in the manifest", id="extra"),
-        pytest.param({"a": "1", "b": "9"}, "b has sha256 9, the manifest says 2", id="altered"),
-        pytest.param({"b": "9"}, "a is missing", id="the first of two"),
-    ],
-)
-def test_the_first_difference_is_named(found, sentence):
-    """Missing, extra or altered; the first by name."""
-    assert digest.first_difference({"a": "1", "b": "2"}, found) == sentence
+def test_every_difference_is_named():
+    """Missing, altered and extra files, sorted by name; equal ones are not named."""
+    found = digest.differences({"a": "1", "b": "2", "d": "4"}, {"b": "9", "c": "3", "d": "4"})
+    assert found == {
+        "a": "is missing",
+        "b": "has sha256 9, the manifest says 2",
+        "c": "is not in the manifest",
+    }
 
 
 def test_files_of_places_are_named_by_their_place(tmp_path):

@@ -1,7 +1,11 @@
 """A resume state belongs to one training, and counts while every byte is as it was sealed."""
 
+import fcntl
 import multiprocessing
 import shutil
+import subprocess
+import sys
+import threading
 
 import pytest
 import structlog.testing
@@ -151,3 +155,39 @@ def test_half_a_removed_checkpoint_is_left_out_while_the_training_works(tmp_path
     assert [one.fault is None for one in resume.states(tmp_path)[0].checkpoints] == [
         False, True, False,
     ]  # fmt: skip
+
+
+def test_a_lock_that_only_orphans_keep_is_waited_for(tmp_path):
+    """The loader processes of a killed training hold it a few seconds longer."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    with (tmp_path / "lock").open("a+") as orphan:
+        orphan.write(f"{ended.pid}\n")
+        orphan.flush()
+        fcntl.flock(orphan, fcntl.LOCK_EX)
+        ends = threading.Timer(0.3, fcntl.flock, (orphan, fcntl.LOCK_UN))
+        ends.start()
+        with resume.opened(tmp_path, FIELDS):
+            pass
+        ends.join()
+
+
+def test_a_lock_that_orphans_keep_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    """After some seconds it is said who held it."""
+    monkeypatch.setattr(resume, "_ORPHANS_S", 0.2)
+    with (tmp_path / "lock").open("a+") as orphan:
+        fcntl.flock(orphan, fcntl.LOCK_EX)
+        with (
+            pytest.raises(LineageError, match="process unknown trains here already"),
+            resume.opened(tmp_path, FIELDS),
+        ):
+            pass
+
+
+def test_a_damaged_state_beside_it_stops_no_training(tmp_path):
+    """It is another training's, and nothing of it is needed."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/fingerprint.json").write_text("{")
+    with structlog.testing.capture_logs() as logs, resume.opened(tmp_path, FIELDS) as state:
+        assert state.latest() is None
+    assert logs[0]["differs"] == ["fingerprint.json: not to be read"]

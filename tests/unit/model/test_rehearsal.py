@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from caretune.errors import ModelError
 from caretune.lineage import digest
 from caretune.model import base, rehearsal
 from tests.fixtures.models import END_OF_TURN, TEMPLATE, dialogues
@@ -93,3 +94,11 @@ def test_every_parameter_has_one_optimizer(made):
     )
     assert len(muon) + len(adam) == len(list(model.parameters()))
     assert len(muon) == 7
+
+
+def test_no_rows_are_refused(tmp_path):
+    """They would be read again and again without end."""
+    with pytest.raises(ModelError, match=r"no rows to train on\. Run `dvc repro split`"):
+        rehearsal.make(
+            [], RECIPE, template=TEMPLATE, end_of_turn=END_OF_TURN, seed=7, out=tmp_path / "base"
+        )

@@ -45,11 +45,20 @@ def test_one_expert_with_all_the_load_has_load_balance_of_all_experts() -> None:
     assert losses.expert_load.tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
-def test_load_counts_every_choice_of_top_k() -> None:
-    """With top-2 a token gives half of its load to each of its two experts."""
+def test_load_is_the_share_of_the_gates() -> None:
+    """With top-2 a token's two gates sum to 1: the surer choice counts more, up to all of it."""
     config = MoeLoraConfig(num_experts=4, top_k=2, target_modules=["q_proj"])
-    given = torch.tensor([[[[3.0, 2.0, 1.0, 0.0], [3.0, 0.0, 0.0, 2.0]]]])
-    assert router_losses(given, config).expert_load.tolist() == [0.5, 0.25, 0.0, 0.25]
+    even = torch.tensor([[[[3.0, 3.0, 1.0, 0.0], [3.0, 0.0, 0.0, 3.0]]]])
+    assert router_losses(even, config).expert_load.tolist() == [0.5, 0.25, 0.0, 0.25]
+    sure = torch.tensor([[[[90.0, 2.0, 1.0, 0.0], [90.0, 0.0, 0.0, 2.0]]]])
+    assert router_losses(sure, config).expert_load.tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0])
+
+
+def test_all_on_the_same_two_experts_has_load_balance_of_experts_over_top_k() -> None:
+    """Two of four experts take all: the first has all probability, half of the choices."""
+    config = MoeLoraConfig(num_experts=4, top_k=2, target_modules=["q_proj"])
+    given = torch.tensor([[[[90.0, 2.0, 1.0, 0.0]] * 3]])
+    assert router_losses(given, config).load_balance.item() == pytest.approx(4 / 2)
 
 
 def test_z_is_the_squared_log_of_the_summed_exponentials() -> None:

@@ -4,9 +4,11 @@ import math
 import re
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from caretune.monitoring import training_alerts
+from caretune.monitoring.delivery import Alert
 from caretune.monitoring.training_alerts import RULES, Finding, Limits
 from caretune.params import loader
 from tests.house.closure import ROOT
@@ -62,7 +64,7 @@ CROSSED = [
     ),
     pytest.param(
         figures(loads(5, a=0.04, b=0.56, c=0.4)),
-        Finding("router_collapse", 0.04, 0.05, "of the choices", "expert a"),
+        Finding("router_collapse", 0.04, 0.05, "of the gates", "expert a"),
         id="router_collapse",
     ),
     pytest.param(
@@ -188,3 +190,29 @@ def test_every_runbook_says_its_limits_as_they_are_shipped(rule):
     assert [(name, float(value)) for name, value in said] == [
         (name, shipped[name]) for name, _ in said
     ]
+
+
+def test_one_expert_for_everything_is_a_collapse():
+    """The upper limit, which an untaught expert is held to as well."""
+    logged = loads(5, a=0.1, b=0.61, c=0.29)
+    (found,) = training_alerts.of_figures(logged, LIMITS, untaught={"b"})
+    assert found[2:] == (0.6, "of the gates", "expert b")
+    assert found.value == pytest.approx(0.61)
+
+
+def test_an_expert_that_nothing_teaches_may_go_unused():
+    """It has no domain in the rows; a taught one beside it that is left out is told."""
+    logged = loads(5, a=0.01, b=0.55, c=0.44)
+    assert training_alerts.of_figures(logged, LIMITS, untaught={"a"}) == []
+    logged = loads(5, a=0.01, b=0.03, c=0.50, d=0.46)
+    (found,) = training_alerts.of_figures(logged, LIMITS, untaught={"a"})
+    assert found.detail == "expert b"
+
+
+def test_a_value_that_is_no_number_is_told_as_none():
+    """JSON has no infinity; an alert that could not be read again would be told again."""
+    (found,) = figures(validations(3.0, math.nan))
+    alert = found.alert("lora", 3, datetime(2026, 1, 1, tzinfo=UTC))
+    assert alert.value is None
+    assert "no number nats" in alert.sentence
+    assert msgspec.json.decode(msgspec.json.encode(alert), type=Alert) == alert

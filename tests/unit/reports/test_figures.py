@@ -31,6 +31,19 @@ def test_figure_follows_the_theme_of_the_page(drawn):
     assert "var(--line, " in drawn
 
 
+def test_single_values_lie_pale_beneath_their_means():
+    """Means lie on one another: the second is dashed, so that the first is seen between."""
+    means = {"lora": [(2, 1.5), (3, 1.4)], "moe_lora": [(2, 1.5), (3, 1.4)]}
+    single = {"lora": [(1, 2.0), (3, 1.0)], "moe_lora": [(1, 2.0), (3, 1.0)]}
+    drawn = figures.curves("Loss", "nats", means, single).html
+    assert drawn == figures.curves("Loss", "nats", means, single).html
+    assert drawn.count("stroke-opacity: 0.3") == 2
+    assert drawn.count("stroke-dasharray") == 1
+    plain = figures.curves("Loss", "nats", means).html
+    assert "stroke-opacity" not in plain
+    assert "stroke-dasharray" not in plain
+
+
 def test_title_is_escaped(drawn):
     """A title is text."""
     assert "<b>Loss &lt;of both&gt;</b>" in drawn

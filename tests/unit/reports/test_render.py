@@ -104,6 +104,13 @@ def test_two_runs_give_equal_bytes(notebook, tmp_path):
     assert "http" not in page
 
 
+def test_footer_names_the_script_and_not_the_report():
+    """One script may make many reports: the footer says which one to open."""
+    page = render.to_html(nbformat.v4.new_notebook(), "sweep-first", "sweep.py", "reports")
+    assert "notebooks/sweep.py" in page
+    assert "<title>caretune: sweep-first report" in page
+
+
 @pytest.mark.slow
 def test_missing_input_is_one_sentence(notebook, tmp_path):
     """An error of caretune in a cell is told as it is, without papermill's frame."""

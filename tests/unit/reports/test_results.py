@@ -1,5 +1,7 @@
 """Measured results: values, intervals, and on which side of zero a difference lies."""
 
+import re
+
 import pytest
 
 from caretune.evaluation.result import Decoding, Metrics, Result
@@ -52,9 +54,25 @@ def metrics(**given):
 )
 def test_a_difference_is_named_by_its_whole_interval(difference, said):
     """Only an interval clear of zero is called a difference."""
-    drawn = results.paired(metrics(paired={BOTH: {"response_nll": difference}})).html
+    drawn = results.paired(metrics(paired={BOTH: {"response_nll": difference}}), {}).html
     assert f">{said}" in drawn
     assert "MoE-LoRA minus base" in drawn
+
+
+def test_two_adapters_are_compared_once_the_judged_one_first():
+    """The other direction has the same figures with the other colour, and is left out."""
+    pairs = ("lora - base", "lora - moe_lora", "moe_lora - base", "moe_lora - lora")
+    measured = metrics(
+        paired={name: {"response_nll": result(-0.3, -0.4, -0.2)} for name in pairs},
+        subjects={"adapter/lora": "ab", "adapter/moe_lora": "cd"},
+    )
+
+    def titles(sha):
+        return re.findall("<h3>(.*?)</h3>", results.paired(measured, {"adapter": sha}).html)
+
+    base = "MoE-LoRA minus base", "LoRA minus base"
+    assert titles("cd") == [base[0], "MoE-LoRA minus LoRA", base[1]]
+    assert titles("ab") == [base[1], "LoRA minus MoE-LoRA", base[0]]
 
 
 def test_table_tells_what_was_not_measured():

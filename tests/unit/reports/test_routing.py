@@ -9,11 +9,10 @@ from tests.fixtures import reports
 def test_everybody_who_tells_a_domain_stands_against_the_goal():
     """Met, missed, and too few families to say: by domain, and never of all together."""
     drawn = routing.accuracy(reports.routing()).html
-    for word in ("Below the goal", "Goal met", "Not certain"):
-        assert drawn.count(f">{word}<") == 1
-    assert "Router tokens" in drawn
-    assert "threshold 90.0" in drawn
-    assert "all domains" not in drawn
+    for word, tone in (("Below the goal", "fail"), ("Goal met", "pass"), ("Not certain", "open")):
+        assert drawn.count(word) == 1
+        assert drawn.count(f"var(--{tone}) 18%") == 1
+    assert "router tokens" in drawn
 
 
 def test_a_domain_below_the_goal_is_not_hidden_by_the_others():
@@ -24,14 +23,15 @@ def test_a_domain_below_the_goal_is_not_hidden_by_the_others():
     shares = {"all": met, "crisis_safety": missed, "bias_awareness": met}
     found = reports.routing(accuracy={"request": shares})
     drawn = routing.accuracy(found).html
-    assert (drawn.count(">Below the goal<"), drawn.count(">Goal met<")) == (1, 1)
+    assert (drawn.count("Below the goal"), drawn.count("Goal met")) == (1, 1)
 
 
 def test_shares_are_tabulated_by_domain():
-    """A bar and an interval each; without an interval the bar alone."""
-    drawn = routing.by_domain(reports.routing()).html
+    """Each with its interval and its families, or without an interval the share alone."""
+    drawn = routing.accuracy(reports.routing()).html
     assert "crisis safety" in drawn
-    assert drawn.count('class="meter"') == 6
+    assert drawn.count("n = 10 in 9 families") == 6
+    assert drawn.count(" to ") == 4
     assert "no expert was trained for their domain: 0." in drawn
 
 
@@ -52,5 +52,5 @@ def test_what_one_expert_a_request_costs_is_drawn_against_zero():
 
 def test_without_an_adapter_with_experts_that_is_said():
     """An evaluation of plain LoRAs has no such section."""
-    for draw in (routing.accuracy, routing.by_domain, routing.load, routing.ways):
+    for draw in (routing.accuracy, routing.load, routing.ways):
         assert "No adapter with experts" in draw(None).html

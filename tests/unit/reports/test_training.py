@@ -1,6 +1,8 @@
 """A training is drawn as far as it was logged."""
 
-from caretune.reports import training
+import pytest
+
+from caretune.reports import figures, training
 
 HISTORY = {
     "moe_lora": [{"step": 1, "gradient_norm": 0.5}, {"step": 2, "gradient_norm": 0.4}],
@@ -19,6 +21,46 @@ def test_a_figure_that_nobody_logged_is_said_to_be_missing():
     """An older history is a sentence, not an error."""
     said = training.curve("Learning rate", "", HISTORY, "learning_rate").html
     assert said == "<p>Learning rate: not logged in this run.</p>"
+
+
+@pytest.mark.parametrize(
+    ("moe_lora", "said"),
+    [
+        pytest.param(4.046, "is behind the LoRA by 0.004 nats a reply token", id="behind"),
+        pytest.param(4.032, "is ahead of the LoRA by 0.010 nats a reply token", id="ahead"),
+        pytest.param(4.04201, "is level with the LoRA:", id="level"),
+    ],
+)
+def test_which_adapter_is_ahead_on_validation_is_said_in_words(moe_lora, said):
+    """With what each gained on the base, and that no interval is computed there."""
+    trained = {
+        name: {"base_validation_nll": 4.101, "best_validation_nll": best}
+        for name, best in (("moe_lora", moe_lora), ("lora", 4.042))
+    }
+    drawn = training.standing(trained).html
+    assert said in drawn
+    assert "NLL by 0.059. These rows" in drawn
+    assert "no interval is computed" in drawn
+
+
+def test_the_training_loss_is_a_running_mean_over_single_values(monkeypatch):
+    """The mean of each 20 logged values stands at the last; its steps are said."""
+    drawn = []
+    monkeypatch.setattr(figures, "curves", lambda *given: drawn.append(given))
+    rows = [{"step": 0}, *({"step": 2 * n, "loss": float(n)} for n in range(1, 23))]
+    training.loss({"lora": rows})
+    ((_, told, means, single),) = drawn
+    assert "the mean of the last 20 logged values (40 steps), pale each of them" in told
+    assert means == {"lora": [(40, 10.5), (42, 11.5), (44, 12.5)]}
+    assert len(single["lora"]) == 22
+
+
+def test_the_training_loss_of_a_few_values_is_drawn_as_it_is():
+    """There is nothing to take a mean of."""
+    rows = [{"step": n, "loss": 1.0 / n} for n in range(1, 21)]
+    drawn = training.loss({"lora": rows}).html
+    assert "the mean of" not in drawn
+    assert "stroke-opacity" not in drawn
 
 
 def test_without_other_objectives_that_is_said():

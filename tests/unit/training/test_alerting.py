@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from structlog.testing import capture_logs
 
+from caretune.moe_lora.config import MoeLoraConfig
 from caretune.monitoring import training_alerts
 from caretune.monitoring.delivery import Delivery
 from caretune.monitoring.training_alerts import Limits
@@ -112,3 +113,20 @@ def test_memory_of_a_gpu_leaves_out_what_torch_would_give_back(monkeypatch):
     )
     monkeypatch.setattr(alerting.torch, "cuda", cuda)
     assert alerting.memory_rate() == pytest.approx(0.5)
+
+
+def test_experts_without_a_row_may_go_unused(watch):
+    """The adapter's own balance says which; a plain LoRA has none."""
+    alert, log = watch
+    config = MoeLoraConfig(
+        target_modules=["q_proj"],
+        num_experts=2,
+        top_k=1,
+        expert_names=["a", "general"],
+        domain_balance=[1.0, 0.0],
+    )
+    logged = [{"nll": 1.0, "router/load/a": 1.0, "router/load/general": 0.0}] * 5
+    alert.on_train_begin(None, None, None, model=SimpleNamespace(peft_config={"default": config}))
+    assert log([{**row, "router/load/a": 0.6} for row in logged]) == []
+    alert.on_train_begin(None, None, None, model=SimpleNamespace())
+    assert log(logged) == [("router_collapse", 7)]

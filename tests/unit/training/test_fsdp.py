@@ -11,7 +11,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from caretune.model import adapter
+from caretune.model import adapter, base, machine
 from tests.fixtures.models import ROOT, moe_lora
 
 FILE = ROOT / "deploy/fsdp.yaml"
@@ -112,3 +112,33 @@ def test_sharded_gradients_are_those_of_one_device(mesh, checkpointing):
     assert any("expert_router" in name for name in expected)
     for name, value in expected.items():
         assert torch.equal(found[name], value), name
+
+
+def test_spread_weights_are_written_whole(mesh, tmp_path):
+    """An adapter in parts has the bytes of one in one piece."""
+    alone = model()
+    adapter.save(alone, tmp_path / "alone")
+    for block in alone.get_base_model().model.layers:
+        fully_shard(block, mesh=mesh)
+    fully_shard(alone, mesh=mesh)
+    adapter.save(alone, tmp_path / "spread")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (tmp_path / "spread" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def test_only_the_first_process_writes(tmp_path, monkeypatch):
+    """The others take part in gathering, and leave the files to it."""
+    monkeypatch.setenv("RANK", "1")
+    adapter.save(model(), tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+
+
+@pytest.mark.parametrize(("spread", "place"), [("true", "cpu"), ("false", "meta")])
+def test_a_base_to_be_spread_goes_whole_to_no_device(tiny_base, monkeypatch, spread, place):
+    """Under FSDP it stays on the CPU, and is known to compute on the device."""
+    on = machine.Machine("meta", "a GPU", "float32", "sdpa", 0)
+    monkeypatch.setattr(machine, "choose", lambda *_: on)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", spread)
+    loaded = base.load(tiny_base)
+    assert {weight.device.type for weight in loaded.model.parameters()} == {place}
+    assert loaded.device == "meta"

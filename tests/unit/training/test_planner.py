@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from transformers import LlamaConfig
 
+from caretune.errors import ModelError
 from caretune.training import footprint, planner
+from caretune.training import rows as training_rows
 from tests.fixtures.models import moe_lora
 
 GIB = 2**30
@@ -154,6 +156,32 @@ def test_every_part_of_the_memory_is_shown(size):
     """The second line of memory names each part."""
     line = planner.lines(planner.plan(size, WAY, SCHEDULE, DEVICE, LENGTHS))[2]
     assert [part.split()[0] for part in line.split(",")] == list(footprint.Memory._fields)
+
+
+def test_no_rows_are_refused_in_the_words_of_the_training(size):
+    """A plan and a training of an empty split say the same sentence."""
+    with pytest.raises(ModelError) as planned:
+        planner.plan(size, WAY, SCHEDULE, DEVICE, [])
+    with pytest.raises(ModelError) as trained:
+        training_rows.prepare(None, [], 100, None)
+    assert str(planned.value) == str(trained.value)
+
+
+@pytest.mark.parametrize(
+    ("packing", "attention", "batches"),
+    [
+        pytest.param(True, "sdpa", {1}, id="joined rows: a smaller batch is quicker"),
+        pytest.param(True, "flash_attention_2", {64}, id="flash attention keeps them apart"),
+        pytest.param(False, "sdpa", {64}, id="not packed"),
+    ],
+)
+def test_the_quickest_batch_that_fits_is_listed(size, packing, attention, batches):
+    """SDPA multiplies all packed rows of a batch with each other: one at a time is quickest."""
+    wide = replace(DEVICE, memory_bytes=100_000 * GIB)
+    way = WAY._replace(packing=packing, attention=attention)
+    options = planner.recommend(size, way, wide, 12.0, row_length=80.0)
+    assert len(options) == 10
+    assert {option.batch_size for option in options} == batches
 
 
 def test_every_option_fits_and_the_next_batch_would_not(size):

@@ -5,9 +5,14 @@ import copy
 import pytest
 import torch
 from torch import nn
+from trl.trainer.sft_config import SFTConfig
 
 from caretune.errors import ModelError
-from caretune.training import probe
+from caretune.model import adapter, base
+from caretune.training import probe, rows
+from caretune.training.collator import Collator
+from caretune.training.moe_trainer import MoeTrainer
+from tests.fixtures.models import EXPERTS, dialogues, moe_lora
 
 
 class Memory:
@@ -115,3 +120,97 @@ def test_a_changed_random_state_would_be_seen():
     state = torch.get_rng_state()
     Memory(nn.Linear(4, 2), 1)(1)
     assert not torch.equal(torch.get_rng_state(), state)
+
+
+class Objective:
+    """An objective that asks for whole logits, and may run out of memory."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.seen: set[tuple[torch.dtype, bool, bool]] = set()
+
+    def reference(self, _model: nn.Module) -> None:
+        """Compare with no base."""
+
+    def loss(self, model: nn.Module, _step: int):
+        """Note in what type logits come, in training and under autocast, or fail."""
+        if self.error:
+            raise self.error
+        logits = model(input_ids=torch.arange(6)[None]).logits
+        self.seen.add((logits.dtype, model.training, torch.is_autocast_enabled("cpu")))
+        return logits.mean(), {}
+
+    def validate(self, _model: nn.Module) -> dict[str, float]:
+        """Measure nothing."""
+        return {}
+
+
+@pytest.fixture
+def trainer(tiny_base, tmp_path):
+    """A trainer under bfloat16 autocast, activations checkpointed, with an objective."""
+    loaded = base.load(tiny_base)
+    return MoeTrainer(
+        model=adapter.add(loaded.model, moe_lora(), 1),
+        args=SFTConfig(
+            output_dir=str(tmp_path),
+            max_steps=1,
+            per_device_train_batch_size=2,
+            activation_checkpointing=True,
+            activation_checkpointing_kwargs={"use_reentrant": False},
+            bf16=True,
+            use_cpu=True,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        ),
+        data_collator=Collator(loaded.tokenizer),
+        train_dataset=rows.prepare(loaded.tokenizer, dialogues(4), 256, EXPERTS).dataset,
+        processing_class=loaded.tokenizer,
+        objectives=Objective(),
+    )
+
+
+def computed(trainer: MoeTrainer, work) -> set[tuple[torch.dtype, torch.dtype, bool, bool]]:
+    """Return how a layer of the first block computes while `work` runs."""
+    block = trainer.model.get_base_model().model.layers[0]
+    seen = set()
+
+    def note(_, inputs, output):
+        seen.add((inputs[0].dtype, output.dtype, block.training, torch.is_grad_enabled()))
+
+    hook = block.mlp.down_proj.register_forward_hook(note)
+    work()
+    hook.remove()
+    return seen
+
+
+def test_what_is_tried_is_what_is_trained(trainer):
+    """Types, training mode and checkpointed activations are those of the training."""
+    tried = computed(trainer, lambda: probe.fit_to_memory(trainer))
+    checkpointed = trainer.model.is_gradient_checkpointing
+    objective, trainer._objectives = trainer._objectives, Objective()
+    trained = computed(trainer, trainer.train)
+    assert tried == trained
+    assert checkpointed
+    assert objective.seen == trainer._objectives.seen == {(torch.float32, True, True)}
+
+
+def test_objectives_that_do_not_fit_are_one_sentence(trainer):
+    """A smaller micro-batch would not help them, so the error says what would."""
+    trainer._objectives = Objective(torch.OutOfMemoryError("CUDA out of memory."))
+    words = r"a batch of the objectives needs more than the memory here; lower params\.train\.obj"
+    with pytest.raises(ModelError, match=words):
+        probe.fit_to_memory(trainer)
+
+
+def test_a_training_without_objectives_is_tried_too(trainer):
+    """The rows alone are tried, and what was patched in is gone."""
+    trainer._objectives = None
+    forward = trainer.model.forward
+    probe.fit_to_memory(trainer)
+    assert trainer.model.forward == forward
+    assert trainer.args.per_device_train_batch_size == 2

@@ -220,4 +220,4 @@ def test_rare_domains_weigh_more():
         _changed(row, domain=domain)
         for row, domain in zip(dialogues(4), ["x", "x", "x", "y"], strict=True)
     ]
-    assert rows.domain_balance(talk, ["x", "y", "z"]) == pytest.approx([2 / 3, 2.0, 1.0])
+    assert rows.domain_balance(talk, ["x", "y", "z"]) == pytest.approx([2 / 3, 2.0, 0.0])

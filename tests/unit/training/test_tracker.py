@@ -176,6 +176,19 @@ def test_a_tracker_that_breaks_is_said_once_and_stops_nothing():
     assert logs == [{"event": "tracker_stopped", "log_level": "error", "reason": "BrokenPipeError"}]
 
 
+def test_a_tracker_that_breaks_at_its_end_stops_nothing(monkeypatch, tmp_path):
+    """The training has ended well, and its state is cleared already."""
+
+    class Broken:
+        def finish(self):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(tracker, "_begun", lambda *_: Broken())
+    with capture_logs() as logs, tracker.opened("wandb", "lora", "g", {}, tmp_path):
+        pass
+    assert [entry["reason"] for entry in logs] == ["BrokenPipeError"]
+
+
 @pytest.mark.parametrize(("kind", "rank"), [("none", "0"), ("wandb", "1")])
 def test_without_a_tracker_nothing_is_begun(kind, rank, monkeypatch, tmp_path):
     """Nobody chose one, or another process of `torchrun` has it."""

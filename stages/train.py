@@ -205,7 +205,8 @@ def _limits(p: Train, device: str) -> Any:
     return budget.Limits(
         window_s=p.window_hours and p.window_hours * 3600,
         max_cost_usd=p.max_cost_usd,
-        usd_per_hour=(price or 0.0) * _processes(),
+        # Of processors there is one machine, however many processes share it, as in `caretune cost`.
+        usd_per_hour=(price or 0.0) * (1 if device == cost.CPU else _processes()),
     )
 
 

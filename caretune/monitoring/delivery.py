@@ -157,6 +157,8 @@ def _posted(address: str, alert: Alert) -> str | None:
             )
             with urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310 - as above
                 outcome.append(None)
+        except TimeoutError:
+            pass  # the outcome that stands there already
         except HTTPError as error:
             outcome.append(f"HTTP {error.code}")
         except (OSError, HTTPException, ValueError) as error:  # its words may hold the address

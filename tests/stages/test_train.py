@@ -13,6 +13,7 @@ from caretune import records
 from caretune.errors import ModelError, ParamsError, StoppedError
 from caretune.lineage import fingerprint, resume
 from caretune.model import adapter, base, circumstances
+from caretune.params import loader
 from stages import train as stage
 from tests.fixtures.models import ROOT, dialogues
 
@@ -248,3 +249,11 @@ def test_model_libraries_wait_for_the_work(name):
     """Importing a stage loads no model library: --help is quick, and offline is set in time."""
     code = f"import sys, stages.{name}; sys.exit('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("device", "usd"), [("cpu", 0.1), ("H100", 8.0)])
+def test_each_gpu_costs_and_the_processors_once(device, usd, write_params, monkeypatch):
+    """Two processes of `torchrun` on a machine without a GPU are still one machine."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    path = write_params({"train": {"prices_usd_per_hour": {"cpu": 0.1, "H100": 4.0}}})
+    assert stage._limits(loader.load(path).train, device).usd_per_hour == usd

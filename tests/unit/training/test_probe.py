@@ -13,6 +13,7 @@ from caretune.training import probe, rows
 from caretune.training.collator import Collator
 from caretune.training.moe_trainer import MoeTrainer
 from tests.fixtures.models import EXPERTS, dialogues, moe_lora
+from tests.fixtures.steps import PREPARED
 
 
 class Memory:
@@ -158,14 +159,7 @@ def trainer(tiny_base, tmp_path):
             activation_checkpointing=True,
             activation_checkpointing_kwargs={"use_reentrant": False},
             bf16=True,
-            use_cpu=True,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            max_length=None,
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
+            **PREPARED,
         ),
         data_collator=Collator(loaded.tokenizer),
         train_dataset=rows.prepare(loaded.tokenizer, dialogues(4), 256, EXPERTS).dataset,
